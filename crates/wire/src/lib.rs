@@ -1,0 +1,6 @@
+//! What both ends of a socket must agree on.
+//!
+//! Pure and `no_std`: bytes in, values out, and back. It knows nothing of sockets, clocks or data.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
