@@ -1,0 +1,201 @@
+//! The queue of bytes that wait to be written to one connection.
+
+use crate::Ticket;
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::ops::Range;
+
+/// What a reply may have to wait for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Gate {
+    /// A file operation, such as an fsync, has succeeded.
+    Ticket(Ticket),
+    /// Enough replicas have acknowledged the replication stream up to this offset.
+    Offset(u64),
+}
+
+enum Segment {
+    Own(Vec<u8>),
+    Shared(Arc<[u8]>, Range<usize>),
+    Gate(Gate),
+}
+
+/// Output of one connection: own bytes, shared bytes and gates, in order.
+///
+/// The usual case, a few own bytes written at once, touches only `tail`.
+#[derive(Default)]
+pub struct Output {
+    /// What comes before `tail`.
+    segments: VecDeque<Segment>,
+    /// The bytes queued last.
+    tail: Vec<u8>,
+    /// How much of the first segment (or of `tail`, if there is none) has been written.
+    written: usize,
+    /// Bytes queued and not yet written.
+    queued: usize,
+}
+
+impl Output {
+    /// Bytes queued and not yet written, gated ones included.
+    pub fn queued(&self) -> usize {
+        self.queued
+    }
+
+    pub(crate) fn take_tail(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.tail)
+    }
+
+    /// Gives back what [`Output::take_tail`] lent, with more bytes at its end.
+    pub(crate) fn put_tail(&mut self, tail: Vec<u8>, added: usize) {
+        self.tail = tail;
+        self.queued += added;
+    }
+
+    pub(crate) fn share(&mut self, bytes: Arc<[u8]>, range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        self.close_tail();
+        self.queued += range.len();
+        self.segments.push_back(Segment::Shared(bytes, range));
+    }
+
+    pub(crate) fn gate(&mut self, gate: Gate) {
+        self.close_tail();
+        self.segments.push_back(Segment::Gate(gate));
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            let tail = core::mem::take(&mut self.tail);
+            self.segments.push_back(Segment::Own(tail));
+        }
+    }
+
+    /// Opens the gates at the front that `is_open` says are open; whether bytes can be written.
+    pub fn open_gates(&mut self, mut is_open: impl FnMut(Gate) -> bool) -> bool {
+        while let Some(Segment::Gate(gate)) = self.segments.front() {
+            if !is_open(*gate) {
+                return false;
+            }
+            self.segments.pop_front();
+        }
+        self.queued > 0
+    }
+
+    /// Whether a closed gate is anywhere in the queue.
+    pub fn is_gated(&self) -> bool {
+        self.segments.iter().any(|s| matches!(s, Segment::Gate(_)))
+    }
+
+    /// The bytes that may be written now, in order, up to the first gate.
+    pub fn writable(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.written;
+        let gated = self.is_gated();
+        let head = self.segments.iter().map_while(|s| match s {
+            Segment::Own(bytes) => Some(bytes.as_slice()),
+            Segment::Shared(bytes, range) => Some(&bytes[range.clone()]),
+            Segment::Gate(_) => None,
+        });
+        let tail = (!gated).then_some(self.tail.as_slice());
+        head.chain(tail)
+            .map(move |bytes| &bytes[core::mem::take(&mut skip)..])
+            .filter(|b| !b.is_empty())
+    }
+
+    /// The whole queue when it is one plain run of bytes: the fast way to write.
+    pub fn plain(&self) -> Option<&[u8]> {
+        self.segments.is_empty().then(|| &self.tail[self.written..])
+    }
+
+    /// Takes note that the first `n` writable bytes have been written. An emptied buffer goes to
+    /// `pool` for the next connection.
+    pub fn advance(&mut self, mut n: usize, pool: &mut Vec<Vec<u8>>) {
+        self.queued -= n;
+        while let Some(front) = self.segments.front() {
+            let len = match front {
+                Segment::Own(bytes) => bytes.len(),
+                Segment::Shared(_, range) => range.len(),
+                Segment::Gate(_) => return,
+            } - self.written;
+            if n < len {
+                self.written += n;
+                return;
+            }
+            n -= len;
+            self.written = 0;
+            if let Some(Segment::Own(bytes)) = self.segments.pop_front() {
+                recycle(bytes, pool);
+            }
+        }
+        self.written += n;
+        if self.written == self.tail.len() {
+            self.written = 0;
+            recycle(core::mem::take(&mut self.tail), pool);
+        }
+    }
+
+    /// Drops everything, as when the connection is gone.
+    pub fn clear(&mut self, pool: &mut Vec<Vec<u8>>) {
+        self.segments.clear();
+        self.written = 0;
+        self.queued = 0;
+        recycle(core::mem::take(&mut self.tail), pool);
+    }
+}
+
+/// Keeps a few buffers of ordinary size; a huge one is returned to the allocator.
+fn recycle(mut buffer: Vec<u8>, pool: &mut Vec<Vec<u8>>) {
+    const KEEP: usize = 64;
+    const LARGEST: usize = 256 * 1024;
+    if buffer.capacity() > 0 && buffer.capacity() <= LARGEST && pool.len() < KEEP {
+        buffer.clear();
+        pool.push(buffer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn own(output: &mut Output, bytes: &[u8]) {
+        let mut tail = output.take_tail();
+        tail.extend_from_slice(bytes);
+        output.put_tail(tail, bytes.len());
+    }
+
+    fn text(output: &Output) -> Vec<u8> {
+        output.writable().flatten().copied().collect()
+    }
+
+    #[test]
+    fn shared_bytes_keep_their_place_between_own_ones() {
+        let (mut output, mut pool) = (Output::default(), vec![]);
+        own(&mut output, b"ab");
+        output.share(Arc::from(&b"xcdy"[..]), 1..3);
+        own(&mut output, b"ef");
+        assert_eq!(text(&output), b"abcdef");
+        assert_eq!(output.queued(), 6);
+        for left in [&b"bcdef"[..], b"cdef", b"def", b"ef", b"f", b""] {
+            output.advance(1, &mut pool);
+            assert_eq!(text(&output), left);
+            assert_eq!(output.queued(), left.len());
+        }
+        assert_eq!(pool.len(), 2);
+    }
+
+    #[test]
+    fn a_gate_holds_back_only_what_follows() {
+        let (mut output, mut pool) = (Output::default(), vec![]);
+        own(&mut output, b"free");
+        output.gate(Gate::Offset(7));
+        own(&mut output, b"held");
+        assert_eq!(text(&output), b"free");
+        assert!(output.plain().is_none());
+        output.advance(4, &mut pool);
+        assert!(!output.open_gates(|g| g == Gate::Offset(6)));
+        assert_eq!(text(&output), b"");
+        assert!(output.open_gates(|g| g == Gate::Offset(7)));
+        assert_eq!(text(&output), b"held");
+    }
+}
