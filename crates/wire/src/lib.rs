@@ -4,3 +4,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod error;
+pub mod number;
+pub mod request;
+pub mod words;
+
+pub use error::ProtocolError;
