@@ -8,8 +8,12 @@ extern crate alloc;
 extern crate std;
 
 mod error;
+pub mod glob;
 pub mod number;
+pub mod reply;
 pub mod request;
+pub mod slot;
+pub mod value;
 pub mod words;
 
 pub use error::ProtocolError;
