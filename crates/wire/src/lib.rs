@@ -4,3 +4,16 @@
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod error;
+pub mod glob;
+pub mod number;
+pub mod reply;
+pub mod request;
+pub mod slot;
+pub mod value;
+pub mod words;
+
+pub use error::ProtocolError;
