@@ -1,0 +1,323 @@
+//! Databases, their tables, and the snapshot that walks over them.
+
+use crate::snapshot::Snapshot;
+use crate::table::{Edit, EntryRef, Hash, Hasher, Table};
+use wire::slot::SLOTS;
+
+/// Where a key lives: its database and, in cluster mode, its slot (0 otherwise).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Place {
+    /// Database number.
+    pub db: u32,
+    /// Hash slot.
+    pub slot: u16,
+}
+
+/// All data of a node.
+pub struct Keyspace {
+    databases: Vec<Database>,
+    hasher: Hasher,
+    snapshot: Snapshot,
+    walk: Vec<Item>,
+    /// Position within the last item of `walk`.
+    position: u64,
+    expected: u64,
+    /// Tables that were emptied at one go and are to be freed elsewhere.
+    discarded: Vec<Box<Table>>,
+}
+
+/// The tables of one database.
+enum Database {
+    Whole(Box<Table>),
+    Slotted(Slotted),
+}
+
+/// One table a slot; an empty slot costs one pointer.
+struct Slotted {
+    tables: Vec<Option<Box<Table>>>,
+}
+
+/// A table that the snapshot has still to walk over.
+enum Item {
+    /// One in its place.
+    Live(Place),
+    /// One that was taken out of the keyspace whole.
+    Owned(Box<Table>),
+}
+
+impl Keyspace {
+    /// `databases` empty databases; with `slotted`, one table a slot.
+    pub fn new(databases: u32, slotted: bool, secret: [u8; 16]) -> Self {
+        let hasher = Hasher::new(secret);
+        let databases = (0..databases).map(|_| Database::new(slotted, hasher)).collect();
+        Keyspace {
+            databases,
+            hasher,
+            snapshot: Snapshot::default(),
+            walk: Vec::new(),
+            position: 0,
+            expected: 0,
+            discarded: Vec::new(),
+        }
+    }
+
+    /// The hash of a key.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> Hash {
+        self.hasher.hash(key)
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> u32 {
+        self.databases.len() as u32
+    }
+
+    /// The table of a place, if it holds anything.
+    #[inline]
+    pub fn table(&self, place: Place) -> Option<&Table> {
+        match &self.databases[place.db as usize] {
+            Database::Whole(table) => Some(table),
+            Database::Slotted(slots) => slots.tables[place.slot as usize].as_deref(),
+        }
+    }
+
+    /// The entry of a key, expired or not.
+    #[inline]
+    pub fn get(&self, place: Place, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.table(place)?.get(hash, key)
+    }
+
+    /// A key for changing. See [`Table::edit`].
+    #[inline]
+    pub fn edit<'t, 'k>(&'t mut self, place: Place, hash: Hash, key: &'k [u8]) -> Edit<'t, 'k> {
+        let table = match &mut self.databases[place.db as usize] {
+            Database::Whole(table) => table,
+            Database::Slotted(slots) => slots.tables[place.slot as usize]
+                .get_or_insert_with(|| Box::new(Table::new(self.hasher))),
+        };
+        table.edit(hash, key, &mut self.snapshot)
+    }
+
+    /// As [`Keyspace::edit`], for a key that will not be added: makes no table for it.
+    #[inline]
+    pub fn edit_existing<'t, 'k>(
+        &'t mut self,
+        place: Place,
+        hash: Hash,
+        key: &'k [u8],
+    ) -> Option<Edit<'t, 'k>> {
+        let table = match &mut self.databases[place.db as usize] {
+            Database::Whole(table) => table,
+            Database::Slotted(slots) => slots.tables[place.slot as usize].as_mut()?,
+        };
+        Some(table.edit(hash, key, &mut self.snapshot))
+    }
+
+    /// Brings a key's bucket towards the processor.
+    #[inline]
+    pub fn prefetch_bucket(&self, place: Place, hash: Hash) {
+        if let Some(table) = self.table(place) {
+            table.prefetch_bucket(hash);
+        }
+    }
+
+    /// Brings a key's entry towards the processor.
+    #[inline]
+    pub fn prefetch_entry(&self, place: Place, hash: Hash) {
+        if let Some(table) = self.table(place) {
+            table.prefetch_entry(hash);
+        }
+    }
+
+    /// The tables of a database that exist, with their places.
+    pub fn tables(&self, db: u32) -> impl Iterator<Item = (Place, &Table)> {
+        let whole = match &self.databases[db as usize] {
+            Database::Whole(table) => Some((Place { db, slot: 0 }, &**table)),
+            Database::Slotted(_) => None,
+        };
+        let slots = match &self.databases[db as usize] {
+            Database::Whole(_) => &[][..],
+            Database::Slotted(slots) => &slots.tables,
+        };
+        let slots = slots.iter().enumerate().filter_map(move |(slot, table)| {
+            Some((Place { db, slot: slot as u16 }, table.as_deref()?))
+        });
+        whole.into_iter().chain(slots)
+    }
+
+    /// Number of keys in a database.
+    pub fn len(&self, db: u32) -> usize {
+        self.tables(db).map(|(_, table)| table.len()).sum()
+    }
+
+    /// Whether no database holds a key.
+    pub fn is_empty(&self) -> bool {
+        (0..self.databases()).all(|db| self.len(db) == 0)
+    }
+
+    /// Number of keys with an expiry in a database.
+    pub fn volatile_len(&self, db: u32) -> usize {
+        self.tables(db).map(|(_, table)| table.volatile_len()).sum()
+    }
+
+    /// Exchanges two databases.
+    pub fn swap(&mut self, a: u32, b: u32) {
+        self.databases.swap(a as usize, b as usize);
+        for item in &mut self.walk {
+            if let Item::Live(place) = item {
+                if place.db == a {
+                    place.db = b;
+                } else if place.db == b {
+                    place.db = a;
+                }
+            }
+        }
+    }
+
+    /// Empties a database. The tables go to the snapshot if it still needs them, else to
+    /// [`Keyspace::take_discarded`].
+    pub fn clear(&mut self, db: u32) {
+        let slotted = matches!(self.databases[db as usize], Database::Slotted(_));
+        let new = Database::new(slotted, self.hasher);
+        match std::mem::replace(&mut self.databases[db as usize], new) {
+            Database::Whole(table) => self.discard(Place { db, slot: 0 }, table),
+            Database::Slotted(slots) => {
+                for (slot, table) in slots.tables.into_iter().enumerate() {
+                    if let Some(table) = table {
+                        self.discard(Place { db, slot: slot as u16 }, table);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Empties a slot.
+    pub fn clear_slot(&mut self, place: Place) {
+        if let Database::Slotted(slots) = &mut self.databases[place.db as usize]
+            && let Some(table) = slots.tables[place.slot as usize].take()
+        {
+            self.discard(place, table);
+        }
+    }
+
+    fn discard(&mut self, place: Place, table: Box<Table>) {
+        let waiting = |item: &&mut Item| matches!(item, Item::Live(p) if *p == place);
+        match self.walk.iter_mut().find(waiting) {
+            Some(item) => *item = Item::Owned(table),
+            None => self.discarded.push(table),
+        }
+    }
+
+    /// Tables to be dropped, on another thread if they are large.
+    pub fn take_discarded(&mut self) -> Vec<Box<Table>> {
+        std::mem::take(&mut self.discarded)
+    }
+
+    /// The snapshot's state and what it has taken.
+    pub fn snapshot(&mut self) -> &mut Snapshot {
+        &mut self.snapshot
+    }
+
+    /// Starts a snapshot of everything as it is now.
+    ///
+    /// # Panics
+    /// When one is running: the caller holds them apart.
+    pub fn start_snapshot(&mut self) {
+        assert!(!self.snapshot.is_running(), "one snapshot at a time");
+        self.snapshot.start();
+        self.walk.clear();
+        self.position = 0;
+        self.expected = 0;
+        for (db, database) in self.databases.iter_mut().enumerate() {
+            let db = db as u32;
+            let mut add = |slot, table: &mut Table| {
+                table.label = db;
+                if !table.is_empty() {
+                    self.expected += table.len() as u64;
+                    self.walk.push(Item::Live(Place { db, slot }));
+                }
+            };
+            match database {
+                Database::Whole(table) => add(0, table),
+                Database::Slotted(slots) => {
+                    for (slot, table) in slots.tables.iter_mut().enumerate() {
+                        if let Some(table) = table {
+                            add(slot as u16, table);
+                        }
+                    }
+                }
+            }
+        }
+        // The walk goes from the back, so that databases come in order.
+        self.walk.reverse();
+    }
+
+    /// Walks on, for at most `units` buckets. When it reaches the end the snapshot stops running;
+    /// its last portions wait in [`Keyspace::snapshot`].
+    ///
+    /// # Errors
+    /// [`Incomplete`] when it has not taken as many entries as there were at the start.
+    pub fn walk_snapshot(&mut self, mut units: u32) -> Result<(), Incomplete> {
+        while units > 0 && self.snapshot.is_running() {
+            let Some(item) = self.walk.last_mut() else {
+                self.snapshot.stop(true);
+                let (expected, taken) = (self.expected, self.snapshot.taken());
+                return if expected == taken { Ok(()) } else { Err(Incomplete { expected, taken }) };
+            };
+            let table = match item {
+                Item::Owned(table) => Some(&mut **table),
+                Item::Live(place) => match &mut self.databases[place.db as usize] {
+                    Database::Whole(table) => Some(&mut **table),
+                    Database::Slotted(slots) => slots.tables[place.slot as usize].as_deref_mut(),
+                },
+            };
+            if let Some(table) = table {
+                (self.position, units) = table.walk(self.position, units, &mut self.snapshot);
+                if self.position != 0 {
+                    continue;
+                }
+            }
+            if let Some(Item::Owned(table)) = self.walk.pop() {
+                self.discarded.push(table);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the snapshot up; the data is untouched.
+    pub fn abort_snapshot(&mut self) {
+        self.snapshot.stop(false);
+        for item in self.walk.drain(..) {
+            if let Item::Owned(table) = item {
+                self.discarded.push(table);
+            }
+        }
+    }
+
+    /// How much of the running snapshot is done, in entries: taken, and all.
+    pub fn snapshot_progress(&self) -> (u64, u64) {
+        (self.snapshot.taken(), self.expected)
+    }
+}
+
+/// A snapshot that does not hold what was there at its start: a fault of the program, and never
+/// to be taken for a saved state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Incomplete {
+    /// Entries at the start.
+    pub expected: u64,
+    /// Entries taken.
+    pub taken: u64,
+}
+
+impl Database {
+    fn new(slotted: bool, hasher: Hasher) -> Self {
+        if slotted {
+            let mut tables = Vec::new();
+            tables.resize_with(SLOTS as usize, || None);
+            Database::Slotted(Slotted { tables })
+        } else {
+            Database::Whole(Box::new(Table::new(hasher)))
+        }
+    }
+}

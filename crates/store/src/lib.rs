@@ -1,0 +1,12 @@
+//! The data, the commands on data, and its saved form.
+//!
+//! [`table`] is the keyspace's hash table and the only place here with `unsafe`; [`keyspace`]
+//! arranges tables into databases and slots; [`command`] holds the handlers.
+#![deny(unsafe_code)]
+
+pub mod command;
+pub mod effects;
+pub mod keyspace;
+pub mod snapshot;
+pub mod table;
+pub mod value;
