@@ -7,7 +7,7 @@ pub fn matches(pattern: &[u8], text: &[u8]) -> bool {
     compare(pattern, text, |byte| byte)
 }
 
-/// [`matches`] with ASCII letters of either case taken as equal.
+/// [`matches()`] with ASCII letters of either case taken as equal.
 pub fn matches_ignoring_case(pattern: &[u8], text: &[u8]) -> bool {
     compare(pattern, text, |byte| byte.to_ascii_lowercase())
 }
