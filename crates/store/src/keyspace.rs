@@ -262,7 +262,11 @@ impl Keyspace {
             let Some(item) = self.walk.last_mut() else {
                 self.snapshot.stop(true);
                 let (expected, taken) = (self.expected, self.snapshot.taken());
-                return if expected == taken { Ok(()) } else { Err(Incomplete { expected, taken }) };
+                return if expected == taken {
+                    Ok(())
+                } else {
+                    Err(Incomplete { expected, taken })
+                };
             };
             let table = match item {
                 Item::Owned(table) => Some(&mut **table),

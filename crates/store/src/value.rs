@@ -256,7 +256,9 @@ pub enum New<'a> {
 impl<'a> New<'a> {
     /// The smallest form of a string.
     pub fn string(bytes: &'a [u8]) -> Self {
-        if bytes.len() <= 20 && let Some(n) = wire::number::parse_i64(bytes) {
+        if bytes.len() <= 20
+            && let Some(n) = wire::number::parse_i64(bytes)
+        {
             return New::Int(n);
         }
         New::raw(bytes)

@@ -12,6 +12,9 @@ mod tests;
 pub use bits::{Categories, Flags, Group, category, flag};
 pub use find::{lookup, lookup_sub};
 pub use id::CommandId;
+
+/// How many rows there are: commands and subcommands.
+pub const COUNT: usize = rows::COUNT;
 pub use keys::{KeyPosition, KeyPositions, KeySpec, key_positions};
 
 /// A command or subcommand.

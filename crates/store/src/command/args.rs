@@ -3,13 +3,13 @@
 use wire::number;
 
 /// The error texts that arguments lead to.
-pub mod text {
+pub(super) mod text {
     /// Words in the wrong place.
-    pub const SYNTAX: &str = "ERR syntax error";
+    pub(in crate::command) const SYNTAX: &str = "ERR syntax error";
     /// Not a 64-bit integer.
-    pub const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+    pub(in crate::command) const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
     /// Another type than the command works on.
-    pub const WRONG_TYPE: &str =
+    pub(in crate::command) const WRONG_TYPE: &str =
         "WRONGTYPE Operation against a key holding the wrong kind of value";
 }
 

@@ -3,11 +3,8 @@
 use super::{Context, Handler, Request};
 use wire::command::CommandId;
 
-pub(super) const HANDLERS: &[(CommandId, Handler)] = &[
-    (CommandId::Del, del),
-    (CommandId::Unlink, del),
-    (CommandId::Exists, exists),
-];
+pub(super) const HANDLERS: &[(CommandId, Handler)] =
+    &[(CommandId::Del, del), (CommandId::Unlink, del), (CommandId::Exists, exists)];
 
 fn del(cx: &mut Context<'_>, request: &Request<'_>) {
     let mut deleted = 0;

@@ -57,12 +57,23 @@ pub struct Data<'c> {
     pub now: u64,
     /// Access bits for a key that is touched now.
     pub access: u32,
-    /// Whether expired keys are deleted here (on a primary) or only hidden (on a replica).
-    pub expire: bool,
+    /// What to do about expired keys.
+    pub expired: Expired,
     /// What the command did.
     pub effects: &'c mut Effects,
     /// What INFO counts.
     pub counters: &'c mut Counters,
+}
+
+/// What a command does about a key whose time has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expired {
+    /// Deletes it and tells replicas: on a primary.
+    Delete,
+    /// Treats it as absent, and waits for the primary's word: for clients of a replica.
+    Hide,
+    /// Takes no notice: for the primary's own stream.
+    Ignore,
 }
 
 /// Counts that handlers keep.
@@ -111,10 +122,10 @@ impl Data<'_> {
             return None;
         };
         match edit.entry() {
-            Some(entry) if !is_expired(entry, self.now) => entry.set_access(access),
+            Some(entry) if !is_expired(entry, self.now, self.expired) => entry.set_access(access),
             found => {
                 self.counters.misses += 1;
-                if found.is_some() && self.expire {
+                if found.is_some() && self.expired == Expired::Delete {
                     expire_now(&mut edit, key, self.effects, self.counters);
                 }
                 return None;
@@ -127,8 +138,8 @@ impl Data<'_> {
     /// A key for looking at without a trace in statistics and access bits.
     pub fn peek(&mut self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
         let mut edit = self.keyspace.edit_existing(self.place, hash, key)?;
-        if is_expired(edit.entry()?, self.now) {
-            if self.expire {
+        if is_expired(edit.entry()?, self.now, self.expired) {
+            if self.expired == Expired::Delete {
                 expire_now(&mut edit, key, self.effects, self.counters);
             }
             return None;
@@ -141,7 +152,7 @@ impl Data<'_> {
     pub fn edit<'s, 'k>(&'s mut self, hash: Hash, key: &'k [u8]) -> Edit<'s, 'k> {
         let mut edit = self.keyspace.edit(self.place, hash, key);
         if let Some(entry) = edit.entry() {
-            if is_expired(entry, self.now) {
+            if is_expired(entry, self.now, self.expired) {
                 expire_now(&mut edit, key, self.effects, self.counters);
             } else {
                 entry.set_access(self.access);
@@ -159,8 +170,8 @@ fn expire_now(edit: &mut Edit<'_, '_>, key: &[u8], effects: &mut Effects, counte
 }
 
 #[inline]
-fn is_expired(entry: EntryRef<'_>, now: u64) -> bool {
-    entry.expires().is_some_and(|at| at <= now)
+fn is_expired(entry: EntryRef<'_>, now: u64, rule: Expired) -> bool {
+    entry.expires().is_some_and(|at| at <= now) && rule != Expired::Ignore
 }
 
 /// Strings from this length on are sent from where they are instead of being copied.

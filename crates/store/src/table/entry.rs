@@ -148,9 +148,7 @@ impl Entry {
         let p = self.value_at();
         match self.encoding() {
             // SAFETY: an inline value is `vallen` initialised bytes.
-            INLINE => {
-                View::Bytes(unsafe { std::slice::from_raw_parts(p, self.value_len()) })
-            }
+            INLINE => View::Bytes(unsafe { std::slice::from_raw_parts(p, self.value_len()) }),
             // SAFETY: an integer is eight initialised bytes.
             INT => View::Int(unsafe { p.cast::<i64>().read_unaligned() }),
             // SAFETY: a big value is the pointer of a leaked box that this entry owns.

@@ -277,7 +277,12 @@ impl Table {
 
     /// Lets a snapshot take the buckets from `position` on, at most `units` of them. Returns the
     /// next position, 0 at the end, and the units left.
-    pub(crate) fn walk(&mut self, position: u64, mut units: u32, snapshot: &mut Snapshot) -> (u64, u32) {
+    pub(crate) fn walk(
+        &mut self,
+        position: u64,
+        mut units: u32,
+        snapshot: &mut Snapshot,
+    ) -> (u64, u32) {
         let segment = self.segment(position);
         let depth = segment.depth();
         // Buckets are taken in physical order; a whole segment has the same prefix.

@@ -105,12 +105,6 @@ impl Bucket {
 #[derive(Clone, Copy)]
 pub(super) struct Lanes(u64);
 
-impl Lanes {
-    pub(super) fn len(self) -> usize {
-        self.0.count_ones() as usize
-    }
-}
-
 impl Iterator for Lanes {
     type Item = usize;
     #[inline]
@@ -171,7 +165,12 @@ impl Segment {
     ///
     /// # Safety
     /// The segment is live with `bits`, and no reference into it is alive.
-    pub(super) unsafe fn insert(self, bits: u32, hash: u64, entry: Entry) -> Option<(usize, usize)> {
+    pub(super) unsafe fn insert(
+        self,
+        bits: u32,
+        hash: u64,
+        entry: Entry,
+    ) -> Option<(usize, usize)> {
         let (home, mask) = (home(hash, self.depth(), bits), (1 << bits) - 1);
         for step in 0..REACH.min(1 << bits) {
             let index = (home + step) & mask;

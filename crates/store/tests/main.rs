@@ -1,0 +1,3 @@
+//! Tests of the store as a whole, against naive models.
+
+mod keyspace;
