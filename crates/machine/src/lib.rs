@@ -61,3 +61,13 @@ pub trait Machine {
     /// happens. Must cost O(1): the driver asks after every turn.
     fn deadline(&self) -> Option<Instant>;
 }
+
+impl<M: Machine + ?Sized> Machine for alloc::boxed::Box<M> {
+    fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Out) {
+        (**self).handle(now, event, out);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
+}
