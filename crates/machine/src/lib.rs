@@ -33,6 +33,8 @@
 extern crate alloc;
 
 mod action;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod event;
 mod out;
 mod output;

@@ -349,9 +349,9 @@ impl<M: Machine> Driver<M> {
     /// Ends a connection; the machine hears of it later in the turn.
     pub(crate) fn end(&mut self, id: ConnId, why: CloseReason) {
         let Some(mut conn) = self.conns.remove(id) else { return };
-        // Unread input would turn our end into a reset, which may cost the peer our last bytes.
-        let local = conn.closing.is_some() || why == CloseReason::Local;
+        let local = conn.closing.is_some();
         if local {
+            // Unread input would turn our end into a reset, which may cost the peer our last bytes.
             let _ = crate::buffer::fill(&mut Vec::new(), 64 * 1024, &mut conn.stream);
         }
         let why = if local { CloseReason::Local } else { why };
