@@ -1,0 +1,3 @@
+//! The driver keeps the contract's promises.
+
+mod conformance;
