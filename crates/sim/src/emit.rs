@@ -56,7 +56,11 @@ impl Process {
             Gate::Ticket(ticket) => !unfinished.contains(&ticket),
             Gate::Offset(offset) => offset <= acknowledged,
         });
-        let bytes: Vec<u8> = output.writable().flatten().copied().take(end.space).collect();
+        let mut bytes = Vec::new();
+        for piece in output.writable() {
+            let room = end.space - bytes.len();
+            bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        }
         let n = bytes.len();
         output.advance(n, pool);
         end.space -= n;
