@@ -12,6 +12,7 @@ pub(super) enum Note {
     Listening(SocketAddr),
     Word(u32),
     Passed,
+    Failed,
 }
 
 /// A script's view of its machine.
@@ -72,6 +73,7 @@ impl<S: Script> Machine for Probe<S> {
         match event {
             Event::Mail { letter, from } => match letter.downcast::<Note>() {
                 Ok(note) if matches!(*note, Note::Passed) => self.passed += 1,
+                Ok(note) if matches!(*note, Note::Failed) => self.cx.fail("another one failed"),
                 Ok(note) => (self.script)(&mut self.cx, Event::Mail { from, letter: note }, out),
                 Err(_) => self.cx.fail("a letter of an unknown type"),
             },
@@ -108,7 +110,12 @@ impl<S> Probe<S> {
                 }
             }
             Some(Ok(())) => {}
+            Some(Err(_)) if self.reported => {}
             Some(Err(why)) => {
+                self.reported = true;
+                for other in 0..self.count {
+                    out.mail(Address(other), Box::new(Note::Failed));
+                }
                 out.log(Level::Warning, format_args!("{why}"));
                 out.act(Action::Exit { status: 1 });
             }
