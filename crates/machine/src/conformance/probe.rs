@@ -56,13 +56,14 @@ struct Probe<S> {
     count: u32,
     passed: u32,
     reported: bool,
+    failed: bool,
     give_up: Option<Instant>,
 }
 
 /// A machine that runs `script`, one of `count`. It exits when all have passed.
 pub(super) fn probe(count: u32, script: impl Script + 'static) -> Box<dyn Machine + Send> {
     let cx = Cx { now: Now::default(), deadline: None, verdict: None };
-    Box::new(Probe { script, cx, count, passed: 0, reported: false, give_up: None })
+    Box::new(Probe { script, cx, count, passed: 0, reported: false, failed: false, give_up: None })
 }
 
 impl<S: Script> Machine for Probe<S> {
@@ -110,14 +111,15 @@ impl<S> Probe<S> {
                 }
             }
             Some(Ok(())) => {}
-            Some(Err(_)) if self.reported => {}
+            Some(Err(_)) if self.failed => return,
             Some(Err(why)) => {
-                self.reported = true;
+                self.failed = true;
                 for other in 0..self.count {
                     out.mail(Address(other), Box::new(Note::Failed));
                 }
                 out.log(Level::Warning, format_args!("{why}"));
                 out.act(Action::Exit { status: 1 });
+                return;
             }
         }
         if self.passed == self.count {
