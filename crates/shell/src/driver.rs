@@ -219,7 +219,7 @@ impl<M: Machine> Driver<M> {
         }
         for id in std::mem::take(&mut self.unwritten) {
             busy = true;
-            self.flush(id);
+            self.write_again(id);
         }
         busy | self.take_timed()
     }
@@ -239,7 +239,7 @@ impl<M: Machine> Driver<M> {
         let read = readable && !conn.ready;
         if conn.blocked && (event.is_writable() || conn.ending) {
             conn.blocked = false;
-            self.flush(id);
+            self.write_again(id);
         }
         if read {
             self.read(id);

@@ -58,6 +58,15 @@ impl<M: Machine> Driver<M> {
         self.flush_touched();
     }
 
+    /// Goes on writing what an earlier turn left; in its order if output is held for the turn's end.
+    #[cold]
+    pub(crate) fn write_again(&mut self, id: ConnId) {
+        self.touched.push(id);
+        if !self.out.holds_writes() {
+            self.flush_touched();
+        }
+    }
+
     /// Those held back by a gate try again.
     #[cold]
     fn retry_gated(&mut self) {

@@ -12,6 +12,7 @@ pub(super) enum Note {
     Listening(SocketAddr),
     Word(u32),
     Passed,
+    Failed,
 }
 
 /// A script's view of its machine.
@@ -55,13 +56,14 @@ struct Probe<S> {
     count: u32,
     passed: u32,
     reported: bool,
+    failed: bool,
     give_up: Option<Instant>,
 }
 
 /// A machine that runs `script`, one of `count`. It exits when all have passed.
 pub(super) fn probe(count: u32, script: impl Script + 'static) -> Box<dyn Machine + Send> {
     let cx = Cx { now: Now::default(), deadline: None, verdict: None };
-    Box::new(Probe { script, cx, count, passed: 0, reported: false, give_up: None })
+    Box::new(Probe { script, cx, count, passed: 0, reported: false, failed: false, give_up: None })
 }
 
 impl<S: Script> Machine for Probe<S> {
@@ -72,6 +74,7 @@ impl<S: Script> Machine for Probe<S> {
         match event {
             Event::Mail { letter, from } => match letter.downcast::<Note>() {
                 Ok(note) if matches!(*note, Note::Passed) => self.passed += 1,
+                Ok(note) if matches!(*note, Note::Failed) => self.cx.fail("another one failed"),
                 Ok(note) => (self.script)(&mut self.cx, Event::Mail { from, letter: note }, out),
                 Err(_) => self.cx.fail("a letter of an unknown type"),
             },
@@ -108,9 +111,15 @@ impl<S> Probe<S> {
                 }
             }
             Some(Ok(())) => {}
+            Some(Err(_)) if self.failed => return,
             Some(Err(why)) => {
+                self.failed = true;
+                for other in 0..self.count {
+                    out.mail(Address(other), Box::new(Note::Failed));
+                }
                 out.log(Level::Warning, format_args!("{why}"));
                 out.act(Action::Exit { status: 1 });
+                return;
             }
         }
         if self.passed == self.count {
