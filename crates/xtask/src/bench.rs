@@ -1,0 +1,49 @@
+//! `cargo xtask bench`: our server beside Valkey and Redis, in interleaved rounds.
+//!
+//! The server under test has core 0 to itself and the load generator core 1. What ranks servers is
+//! the CPU time they spend per command: at high depths the generator, not the server, sets the
+//! throughput.
+
+mod batch;
+mod client;
+mod cpu;
+mod latency;
+mod load;
+mod measure;
+mod memory;
+mod options;
+mod peers;
+mod pin;
+mod report;
+mod server;
+mod stages;
+
+pub(crate) use options::Options;
+
+use anyhow::{Result, bail};
+
+/// Runs the variant of the benchmark that the options ask for.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    pin::check()?;
+    let cases = options.cases();
+    if cases.is_empty() {
+        bail!("--only names no case; there are: {}", options.case_names());
+    }
+    if options.stages {
+        return stages::run(options, &cases);
+    }
+    let programs = peers::programs(options)?;
+    if options.memory {
+        return memory::run(options, &programs);
+    }
+    if options.latency {
+        return latency::run(options, &programs);
+    }
+    let mut servers = server::start_all(&programs)?;
+    let figures = measure::rounds(options, &cases, &mut servers)?;
+    report::print(&cases, &figures);
+    if let Some(path) = &options.json {
+        std::fs::write(path, report::json(options, &cases, &figures))?;
+    }
+    if options.gate { report::gate(options, &cases, &figures) } else { Ok(()) }
+}
