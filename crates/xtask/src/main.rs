@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod test;
+mod tidy;
 mod tree;
 
 use clap::{Parser, Subcommand};
@@ -19,10 +21,16 @@ struct Arguments {
 enum Task {
     /// Measure our server beside Valkey and Redis on this machine
     Bench(Box<bench::Options>),
+    /// Run everything a change must pass, up to the first red
+    Test,
+    /// Check the house rules: edges, budgets, bans, words
+    Tidy(tidy::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Test => test::run(),
+        Task::Tidy(options) => tidy::run(&options),
     }
 }
