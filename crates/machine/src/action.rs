@@ -178,12 +178,14 @@ pub enum Action {
         /// Whether to write what is queued first.
         flush: bool,
     },
-    /// Stops reading from a connection, so that its sender is held up.
+    /// Stops reading from a connection, so that its sender is held up. Its end is noticed only
+    /// when reads go on, unless writing to it fails first.
     PauseReads {
         /// Which.
         conn: ConnId,
     },
-    /// Reads again.
+    /// Reads again. What had been kept is offered at once, also when reads were not paused: so a
+    /// machine that left bytes unconsumed for a time asks for them anew.
     ResumeReads {
         /// Which.
         conn: ConnId,
@@ -216,6 +218,8 @@ pub enum Action {
         /// Text, one line.
         text: String,
     },
+    /// Starts the measurement of [`Vitals::max_turn_us`](crate::Vitals::max_turn_us) anew.
+    ResetMaxTurn,
     /// Ends the driver's loop, with this exit status, after all output of the turn.
     Exit {
         /// Exit status.

@@ -33,6 +33,8 @@
 extern crate alloc;
 
 mod action;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod event;
 mod out;
 mod output;
@@ -60,4 +62,14 @@ pub trait Machine {
     /// When to be called again with [`Event::Wake`] at the latest; `None`: only when something
     /// happens. Must cost O(1): the driver asks after every turn.
     fn deadline(&self) -> Option<Instant>;
+}
+
+impl<M: Machine + ?Sized> Machine for alloc::boxed::Box<M> {
+    fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Out) {
+        (**self).handle(now, event, out);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        (**self).deadline()
+    }
 }

@@ -131,6 +131,10 @@ impl Output {
         if self.written == self.tail.len() {
             self.written = 0;
             recycle(core::mem::take(&mut self.tail), pool);
+        } else if self.written >= COMPACT && self.written * 2 >= self.tail.len() {
+            // A reader that never quite catches up must not keep what it has read in memory.
+            self.tail.drain(..self.written);
+            self.written = 0;
         }
     }
 
@@ -142,6 +146,9 @@ impl Output {
         recycle(core::mem::take(&mut self.tail), pool);
     }
 }
+
+/// From how many written bytes on it pays to move the unwritten ones to the front.
+const COMPACT: usize = 64 * 1024;
 
 /// Keeps a few buffers of ordinary size; a huge one is returned to the allocator.
 fn recycle(mut buffer: Vec<u8>, pool: &mut Vec<Vec<u8>>) {

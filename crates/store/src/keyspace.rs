@@ -23,7 +23,7 @@ pub struct Keyspace {
     position: u64,
     expected: u64,
     /// Tables that were emptied at one go and are to be freed elsewhere.
-    discarded: Vec<Box<Table>>,
+    discarded: Vec<Table>,
 }
 
 /// The tables of one database.
@@ -204,12 +204,12 @@ impl Keyspace {
         let waiting = |item: &&mut Item| matches!(item, Item::Live(p) if *p == place);
         match self.walk.iter_mut().find(waiting) {
             Some(item) => *item = Item::Owned(table),
-            None => self.discarded.push(table),
+            None => self.discarded.push(*table),
         }
     }
 
     /// Tables to be dropped, on another thread if they are large.
-    pub fn take_discarded(&mut self) -> Vec<Box<Table>> {
+    pub fn take_discarded(&mut self) -> Vec<Table> {
         std::mem::take(&mut self.discarded)
     }
 
@@ -282,7 +282,7 @@ impl Keyspace {
                 }
             }
             if let Some(Item::Owned(table)) = self.walk.pop() {
-                self.discarded.push(table);
+                self.discarded.push(*table);
             }
         }
         Ok(())
@@ -293,7 +293,7 @@ impl Keyspace {
         self.snapshot.stop(false);
         for item in self.walk.drain(..) {
             if let Item::Owned(table) = item {
-                self.discarded.push(table);
+                self.discarded.push(*table);
             }
         }
     }
@@ -318,7 +318,7 @@ impl Database {
     fn new(slotted: bool, hasher: Hasher) -> Self {
         if slotted {
             let mut tables = Vec::new();
-            tables.resize_with(SLOTS as usize, || None);
+            tables.resize_with(SLOTS, || None);
             Database::Slotted(Slotted { tables })
         } else {
             Database::Whole(Box::new(Table::new(hasher)))

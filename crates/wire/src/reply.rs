@@ -45,6 +45,11 @@ impl<'b> Reply<'b> {
         self.protocol
     }
 
+    /// Writes in another version from now on.
+    pub fn set_protocol(&mut self, protocol: Protocol) {
+        self.protocol = protocol;
+    }
+
     /// Bytes in the buffer; what stood there before included.
     pub fn position(&self) -> usize {
         self.buf.len()

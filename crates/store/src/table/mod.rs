@@ -271,7 +271,7 @@ impl Table {
 
     /// An entry with an expiry, by a random number.
     pub fn random_volatile(&self, random: u64) -> Option<EntryRef<'_>> {
-        let index = (random as u128 * self.volatile.len() as u128 >> 64) as usize;
+        let index = ((random as u128 * self.volatile.len() as u128) >> 64) as usize;
         self.volatile.get(index).map(|entry| EntryRef::new(*entry))
     }
 

@@ -80,7 +80,6 @@ impl Command {
     }
 
     /// Marks a command that exists here.
-    #[allow(dead_code, reason = "no command is built yet")]
     pub(super) const fn built(mut self) -> Self {
         self.built = true;
         self

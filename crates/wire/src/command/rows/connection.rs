@@ -16,9 +16,11 @@ pub(super) const ROWS: [Command; 26] = [
         NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | SENTINEL | ALLOW_BUSY,
         IN_CONNECTION,
     )
-    .about("1.0.0", "O(N)", "Proves who the client is."),
+    .about("1.0.0", "O(N)", "Proves who the client is.")
+    .built(),
     command(Id::Client, "client", -2, SENTINEL, NONE)
         .about("2.4.0", "", "Commands about connections.")
+        .built()
         .subcommands(&[
             Id::ClientCaching,
             Id::ClientGetname,
@@ -44,6 +46,7 @@ pub(super) const ROWS: [Command; 26] = [
         .within(Id::Client),
     command(Id::ClientGetname, "getname", 2, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.6.9", "O(1)", "Tells the connection's name.")
+        .built()
         .within(Id::Client),
     command(
         Id::ClientGetredir,
@@ -59,9 +62,11 @@ pub(super) const ROWS: [Command; 26] = [
         .within(Id::Client),
     command(Id::ClientId, "id", 2, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("5.0.0", "O(1)", "Tells the connection's number.")
+        .built()
         .within(Id::Client),
     command(Id::ClientInfo, "info", 2, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("6.2.0", "O(1)", "Describes this connection.")
+        .built()
         .within(Id::Client)
         .tips(&["nondeterministic_output"]),
     command(
@@ -81,6 +86,7 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("2.4.0", "O(N)", "Describes all connections.")
+    .built()
     .within(Id::Client)
     .tips(&["nondeterministic_output"]),
     command(
@@ -91,9 +97,11 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("7.0.0", "O(1)", "Spares this connection when clients take too much memory.")
+    .built()
     .within(Id::Client),
     command(Id::ClientNoTouch, "no-touch", 3, NOSCRIPT | LOADING | STALE, IN_CONNECTION)
         .about("7.2.0", "O(1)", "Keeps this connection's reads from renewing keys.")
+        .built()
         .within(Id::Client),
     command(
         Id::ClientPause,
@@ -109,10 +117,12 @@ pub(super) const ROWS: [Command; 26] = [
         .within(Id::Client),
     command(Id::ClientSetinfo, "setinfo", 4, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("7.2.0", "O(1)", "Names the client library and its version.")
+        .built()
         .within(Id::Client)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::ClientSetname, "setname", 3, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.6.9", "O(1)", "Names the connection.")
+        .built()
         .within(Id::Client)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(
@@ -151,11 +161,9 @@ pub(super) const ROWS: [Command; 26] = [
     )
     .about("6.2.0", "O(N)", "Lets held-back commands go on.")
     .within(Id::Client),
-    command(Id::Echo, "echo", 2, LOADING | STALE | FAST, IN_CONNECTION).about(
-        "1.0.0",
-        "O(1)",
-        "Replies with its argument.",
-    ),
+    command(Id::Echo, "echo", 2, LOADING | STALE | FAST, IN_CONNECTION)
+        .about("1.0.0", "O(1)", "Replies with its argument.")
+        .built(),
     command(
         Id::Hello,
         "hello",
@@ -163,9 +171,11 @@ pub(super) const ROWS: [Command; 26] = [
         NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | SENTINEL | ALLOW_BUSY,
         IN_CONNECTION,
     )
-    .about("6.0.0", "O(1)", "Agrees on the protocol's version, and authenticates."),
+    .about("6.0.0", "O(1)", "Agrees on the protocol's version, and authenticates.")
+    .built(),
     command(Id::Ping, "ping", -1, FAST | SENTINEL, IN_CONNECTION)
         .about("1.0.0", "O(1)", "Shows that the server is alive.")
+        .built()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     command(
         Id::Quit,
@@ -175,6 +185,7 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("1.0.0", "O(1)", "Closes the connection.")
+    .built()
     .deprecated("7.2.0"),
     command(
         Id::Reset,
@@ -183,10 +194,9 @@ pub(super) const ROWS: [Command; 26] = [
         NOSCRIPT | LOADING | STALE | FAST | NO_AUTH | ALLOW_BUSY,
         IN_CONNECTION,
     )
-    .about("6.2.0", "O(1)", "Puts the connection back to its beginning."),
-    command(Id::Select, "select", 2, LOADING | STALE | FAST, IN_CONNECTION).about(
-        "1.0.0",
-        "O(1)",
-        "Chooses a database.",
-    ),
+    .about("6.2.0", "O(1)", "Puts the connection back to its beginning.")
+    .built(),
+    command(Id::Select, "select", 2, LOADING | STALE | FAST, IN_CONNECTION)
+        .about("1.0.0", "O(1)", "Chooses a database.")
+        .built(),
 ];

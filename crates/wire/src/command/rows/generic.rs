@@ -21,6 +21,7 @@ pub(super) const ROWS: [Command; 34] = [
         ]),
     command(Id::Del, "del", -2, WRITE, IN_KEYSPACE)
         .about("1.0.0", "O(N)", "Removes keys.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(-1, 1, 0), uses: RM | DELETE }])
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     command(Id::Dump, "dump", 2, READONLY, IN_KEYSPACE)
@@ -29,6 +30,7 @@ pub(super) const ROWS: [Command; 34] = [
         .tips(&["nondeterministic_output"]),
     command(Id::Exists, "exists", -2, READONLY | FAST, IN_KEYSPACE)
         .about("1.0.0", "O(N)", "Counts which of the keys exist.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(-1, 1, 0), uses: RO }])
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     command(Id::Expire, "expire", -3, WRITE | FAST, IN_KEYSPACE)
@@ -172,6 +174,7 @@ pub(super) const ROWS: [Command; 34] = [
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO }]),
     command(Id::Unlink, "unlink", -2, WRITE | FAST, IN_KEYSPACE)
         .about("4.0.0", "O(1)", "Removes keys and frees their values later.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(-1, 1, 0), uses: RM | DELETE }])
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     command(Id::Wait, "wait", 3, NONE, IN_CONNECTION)

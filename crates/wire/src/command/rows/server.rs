@@ -83,6 +83,7 @@ pub(super) const ROWS: [Command; 76] = [
     ),
     command(Id::Command, "command", -1, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.8.13", "O(N)", "Describes all commands.")
+        .built()
         .subcommands(&[
             Id::CommandCount,
             Id::CommandDocs,
@@ -95,13 +96,16 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["nondeterministic_output_order"]),
     command(Id::CommandCount, "count", 2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.8.13", "O(1)", "Counts the commands.")
+        .built()
         .within(Id::Command),
     command(Id::CommandDocs, "docs", -2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("7.0.0", "O(N)", "Documents commands for people.")
+        .built()
         .within(Id::Command)
         .tips(&["nondeterministic_output_order"]),
     command(Id::CommandGetkeys, "getkeys", -3, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.8.13", "O(N)", "Finds the keys in a command line.")
+        .built()
         .within(Id::Command),
     command(
         Id::CommandGetkeysandflags,
@@ -117,14 +121,17 @@ pub(super) const ROWS: [Command; 76] = [
         .within(Id::Command),
     command(Id::CommandInfo, "info", -2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.8.13", "O(N)", "Describes the given commands.")
+        .built()
         .within(Id::Command)
         .tips(&["nondeterministic_output_order"]),
     command(Id::CommandList, "list", -2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("7.0.0", "O(N)", "Lists the names of commands.")
+        .built()
         .within(Id::Command)
         .tips(&["nondeterministic_output_order"]),
     command(Id::Config, "config", -2, NONE, NONE)
         .about("2.0.0", "", "Commands about configuration.")
+        .built()
         .subcommands(&[
             Id::ConfigGet,
             Id::ConfigHelp,
@@ -134,12 +141,14 @@ pub(super) const ROWS: [Command; 76] = [
         ]),
     command(Id::ConfigGet, "get", -3, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.0.0", "O(N)", "Shows parameters whose names match.")
+        .built()
         .within(Id::Config),
     command(Id::ConfigHelp, "help", 2, LOADING | STALE, NONE)
         .about("5.0.0", "O(1)", "Describes the subcommands.")
         .within(Id::Config),
     command(Id::ConfigResetstat, "resetstat", 2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.0.0", "O(1)", "Sets the statistics back to zero.")
+        .built()
         .within(Id::Config)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::ConfigRewrite, "rewrite", 2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
@@ -148,10 +157,12 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::ConfigSet, "set", -4, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.0.0", "O(N)", "Changes parameters of the running server.")
+        .built()
         .within(Id::Config)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::Dbsize, "dbsize", 1, READONLY | FAST, IN_KEYSPACE)
         .about("1.0.0", "O(1)", "Counts the keys of the selected database.")
+        .built()
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
     command(Id::Debug, "debug", -2, ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED, NONE)
         .about("1.0.0", "", "Commands for testing the server itself.")
@@ -163,18 +174,22 @@ pub(super) const ROWS: [Command; 76] = [
     ),
     command(Id::Flushall, "flushall", -1, WRITE, IN_KEYSPACE | IN_DANGEROUS)
         .about("1.0.0", "O(N)", "Removes all keys of all databases.")
+        .built()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     command(Id::Flushdb, "flushdb", -1, WRITE, IN_KEYSPACE | IN_DANGEROUS)
         .about("1.0.0", "O(N)", "Removes all keys of the selected database.")
+        .built()
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     command(Id::Info, "info", -1, LOADING | STALE | SENTINEL, IN_DANGEROUS)
         .about("1.0.0", "O(1)", "Reports figures about the server.")
+        .built()
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::Lastsave, "lastsave", 1, LOADING | STALE | FAST, IN_ADMIN | IN_DANGEROUS)
         .about("1.0.0", "O(1)", "Tells when the last snapshot was saved.")
         .tips(&["nondeterministic_output"]),
     command(Id::Latency, "latency", -2, NONE, NONE)
         .about("2.8.13", "", "Commands about latency.")
+        .built()
         .subcommands(&[
             Id::LatencyDoctor,
             Id::LatencyGraph,
@@ -197,6 +212,7 @@ pub(super) const ROWS: [Command; 76] = [
         .within(Id::Latency),
     command(Id::LatencyHistogram, "histogram", -2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("7.0.0", "O(N)", "Shows how long commands took, as histograms.")
+        .built()
         .within(Id::Latency)
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyHistory, "history", 3, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
@@ -319,15 +335,18 @@ pub(super) const ROWS: [Command; 76] = [
         ADMIN | NOSCRIPT | LOADING | STALE | NO_MULTI | SENTINEL | ALLOW_BUSY,
         NONE,
     )
-    .about("1.0.0", "O(N)", "Ends the server, saving first if so configured."),
+    .about("1.0.0", "O(N)", "Ends the server, saving first if so configured.")
+    .built(),
     command(Id::Slaveof, "slaveof", 3, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | STALE, NONE)
         .about("1.0.0", "O(1)", "Makes the server a replica of another, or a primary.")
         .deprecated("5.0.0"),
     command(Id::Slowlog, "slowlog", -2, NONE, NONE)
         .about("2.2.12", "", "Commands about slow commands.")
+        .built()
         .subcommands(&[Id::SlowlogGet, Id::SlowlogHelp, Id::SlowlogLen, Id::SlowlogReset]),
     command(Id::SlowlogGet, "get", -2, ADMIN | LOADING | STALE, NONE)
         .about("2.2.12", "O(N)", "Shows the slowest recent commands.")
+        .built()
         .within(Id::Slowlog)
         .tips(&["request_policy:all_nodes", "nondeterministic_output"]),
     command(Id::SlowlogHelp, "help", 2, LOADING | STALE, NONE)
@@ -335,10 +354,12 @@ pub(super) const ROWS: [Command; 76] = [
         .within(Id::Slowlog),
     command(Id::SlowlogLen, "len", 2, ADMIN | LOADING | STALE, NONE)
         .about("2.2.12", "O(1)", "Counts the entries of the slow log.")
+        .built()
         .within(Id::Slowlog)
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"]),
     command(Id::SlowlogReset, "reset", 2, ADMIN | LOADING | STALE, NONE)
         .about("2.2.12", "O(N)", "Forgets the entries of the slow log.")
+        .built()
         .within(Id::Slowlog)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::Swapdb, "swapdb", 3, WRITE | FAST, IN_KEYSPACE | IN_DANGEROUS).about(
@@ -353,5 +374,6 @@ pub(super) const ROWS: [Command; 76] = [
     ),
     command(Id::Time, "time", 1, LOADING | STALE | FAST, NONE)
         .about("2.6.0", "O(1)", "Tells the server's clock.")
+        .built()
         .tips(&["nondeterministic_output"]),
 ];

@@ -14,6 +14,7 @@ pub(super) const ROWS: [Command; 22] = [
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RW | INSERT }]),
     command(Id::Decr, "decr", 2, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Takes one from an integer.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -21,6 +22,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Decrby, "decrby", 3, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Takes an amount from an integer.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -28,6 +30,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Get, "get", 2, READONLY | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Reads a string.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO | ACCESS }]),
     command(Id::Getdel, "getdel", 2, WRITE | FAST, IN_STRING)
         .about("6.2.0", "O(1)", "Reads a string and removes it.")
@@ -56,6 +59,7 @@ pub(super) const ROWS: [Command; 22] = [
         .deprecated("6.2.0"),
     command(Id::Incr, "incr", 2, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Adds one to an integer.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -63,6 +67,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Incrby, "incrby", 3, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Adds an amount to an integer.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -99,6 +104,7 @@ pub(super) const ROWS: [Command; 22] = [
         .deprecated("2.6.12"),
     command(Id::Set, "set", -3, WRITE | DENYOOM, IN_STRING)
         .about("1.0.0", "O(1)", "Writes a string, whatever the key held before.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),

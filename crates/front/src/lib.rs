@@ -1,0 +1,14 @@
+//! A server's face: sessions, and the commands that are about a session rather than about data.
+//!
+//! A session belongs to one client connection: its decoder, protocol, database, name and what it
+//! may do. Knows nothing of data, replication or sockets.
+#![forbid(unsafe_code)]
+
+pub mod gate;
+mod introspect;
+mod session;
+mod speak;
+
+pub use introspect::command;
+pub use session::{Session, Sessions};
+pub use speak::{Login, Spoken, speak, unknown_command, unknown_subcommand, wrong_arity};

@@ -1,0 +1,124 @@
+//! `holdfast server`: the arguments of redis-server, and the driver that runs the node.
+
+use crate::allocator;
+use machine::Level;
+use node::config::Config;
+use node::{Node, Setup, Stages};
+use shell::{Driver, Options, RedisLog, Role};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs a server until it is told to stop.
+pub(crate) fn main(args: &[String]) -> ExitCode {
+    if args.iter().any(|arg| arg == "--bench-stages") {
+        Stages::NAMES.iter().for_each(|name| println!("{name}"));
+        return ExitCode::SUCCESS;
+    }
+    if args.first().is_some_and(|arg| arg == "-v" || arg == "--version") {
+        println!("Redis server v={} (Holdfast {})", node::REDIS_VERSION, node::VERSION);
+        return ExitCode::SUCCESS;
+    }
+    let config = match read_config(args) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(config) {
+        Ok(status) => ExitCode::from(status as u8),
+        Err(error) => {
+            eprintln!("holdfast: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The settings from a file, if one is named, and the directives after it.
+fn read_config(args: &[String]) -> Result<Config, String> {
+    let mut config = Config::default();
+    let mut args = args;
+    if let Some((file, rest)) = args.split_first()
+        && !file.starts_with("--")
+    {
+        read_file(&mut config, file)?;
+        args = rest;
+    }
+    let mut lines: Vec<Vec<&str>> = Vec::new();
+    for arg in args {
+        match (arg.strip_prefix("--"), lines.last_mut()) {
+            (Some(name), _) => lines.push(vec![name]),
+            (None, Some(line)) => line.push(arg),
+            (None, None) => return Err(format!("holdfast: what is '{arg}'? Try --help.")),
+        }
+    }
+    for (index, line) in lines.iter().enumerate() {
+        let text = line.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+        config.apply(line[0], &line[1..]).map_err(|why| fatal(index + 1, &text, &why))?;
+    }
+    Ok(config)
+}
+
+fn read_file(config: &mut Config, file: &str) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        format!("*** FATAL CONFIG FILE ERROR ***\nCan't open config file '{file}': {error}")
+    })?;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let words = wire::words::split(line.as_bytes())
+            .map_err(|_| fatal(index + 1, line, "Unbalanced quotes in configuration line"))?;
+        let words: Vec<String> =
+            words.iter().map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        if let Some((name, values)) = words.split_first() {
+            config.apply(name, values).map_err(|why| fatal(index + 1, line, &why))?;
+        }
+    }
+    Ok(())
+}
+
+/// A refused directive, in the block that Redis prints.
+fn fatal(number: usize, line: &str, why: &str) -> String {
+    format!(
+        "\n*** FATAL CONFIG FILE ERROR (Redis {}) ***\n\
+         Reading the configuration file, at line {number}\n>>> '{line}'\n{why}",
+        node::REDIS_VERSION
+    )
+}
+
+fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
+    std::env::set_current_dir(&config.dir)
+        .map_err(|error| format!("can't change to the folder '{}': {error}", config.dir))?;
+    let least = match config.loglevel.as_str() {
+        "debug" => Level::Debug,
+        "verbose" => Level::Verbose,
+        "notice" => Level::Notice,
+        _ => Level::Warning,
+    };
+    let role = Role::new('M');
+    let log = match config.logfile.as_str() {
+        "" => RedisLog::stdout(role, least),
+        path => RedisLog::file(Path::new(path), role, least)?,
+    };
+    // Some descriptors are for listeners, files and the poll itself.
+    shell::raise_open_files(u64::from(config.maxclients) + 128)?;
+    let mut random = [0; 36];
+    getrandom::fill(&mut random)?;
+    let (secret, id) = random.split_first_chunk::<16>().expect("36 is more than 16");
+    let run_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let stages = match std::env::var("HOLDFAST_BENCH_WITHOUT") {
+        Ok(name) => Stages::without(&name).ok_or_else(|| format!("no such stage: {name}"))?,
+        Err(_) => Stages::ALL,
+    };
+    let node = Node::new(Setup { config, secret: *secret, run_id, stages });
+    let options = Options {
+        log: log.into_sink(),
+        memory: Some(allocator::report),
+        signals: true,
+        ..Options::default()
+    };
+    Ok(Driver::new(node, options)?.run()?)
+}

@@ -1,0 +1,208 @@
+//! One command: admitted, applied, measured, committed.
+
+use crate::admit;
+use crate::node::Node;
+use front::{Login, Session, Spoken, gate};
+use machine::{Now, Out};
+use std::sync::Arc;
+use store::command::{Context, Data, Expired, Handler, Request};
+use store::keyspace::Place;
+use store::table::Hash;
+use wire::command::{self, Command, CommandId};
+use wire::reply::Reply;
+
+/// What a node knows of each command beside its row.
+#[derive(Clone, Copy)]
+pub(crate) struct Spec {
+    /// The gates it must pass.
+    pub(crate) demands: u32,
+    /// Its handler, if it works on data.
+    pub(crate) handler: Option<Handler>,
+}
+
+/// The specs of all commands, at the index of their ids.
+pub(crate) fn specs() -> Vec<Spec> {
+    command::all()
+        .iter()
+        .map(|row| Spec { demands: gate::demands(row), handler: store::command::handler(row.id) })
+        .collect()
+}
+
+/// What requests of one connection share while they run.
+pub(crate) struct Turn<'t> {
+    pub(crate) now: Now,
+    pub(crate) out: &'t mut Out,
+    /// Where replies go.
+    pub(crate) buffer: &'t mut Vec<u8>,
+    /// The stopwatch at the end of the last command.
+    pub(crate) ticks: u64,
+}
+
+/// One request, looked up.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub(crate) row: Option<&'static Command>,
+    pub(crate) args: &'a [&'a [u8]],
+    /// Hash of the first key.
+    pub(crate) hash: Hash,
+    /// The arguments as shared bytes, if they came so.
+    pub(crate) bodies: &'a [Arc<[u8]>],
+    /// The request as received, if it came in one piece.
+    pub(crate) raw: Option<&'a [u8]>,
+}
+
+impl Node {
+    /// Runs a request and writes its reply.
+    #[inline]
+    pub(crate) fn execute(&mut self, session: &mut Session, call: Call<'_>, turn: &mut Turn<'_>) {
+        let start = turn.buffer.len();
+        let row = match self.resolve(session, &call) {
+            Ok(row) => row,
+            Err(error) => return self.refuse(call.row, &error, turn),
+        };
+        let spec = self.specs[row.id as usize];
+        session.last = Some(row.id);
+        match spec.handler {
+            Some(handler) => self.apply(handler, session, &call, turn),
+            None => self.other(row.id, session, &call, turn),
+        }
+        if self.data.effects.changes() != 0 {
+            self.commit();
+        }
+        self.measure(row, session, &call, start, turn);
+    }
+
+    /// The row of a request that may run.
+    #[inline]
+    fn resolve(&self, session: &Session, call: &Call<'_>) -> Result<&'static Command, String> {
+        let Some(row) = call.row.filter(|row| row.built) else {
+            return Err(front::unknown_command(call.args));
+        };
+        let row = if row.subcommands.is_empty() || call.args.len() < 2 {
+            row
+        } else {
+            let word = call.args[1];
+            match command::lookup_sub(row, word).filter(|row| row.built) {
+                Some(row) => row,
+                None => return Err(front::unknown_subcommand(row.name, word)),
+            }
+        };
+        if !row.accepts(call.args.len()) {
+            return Err(front::wrong_arity(row));
+        }
+        let demands = self.specs[row.id as usize].demands;
+        if self.stages.admit
+            && (session.closed | self.closed) & demands != 0
+            && let Some(error) = admit::refusal(session, demands)
+        {
+            return Err(error.into());
+        }
+        Ok(row)
+    }
+
+    #[cold]
+    fn refuse(&mut self, row: Option<&'static Command>, error: &str, turn: &mut Turn<'_>) {
+        let start = turn.buffer.len();
+        Reply::new(turn.buffer, wire::reply::Protocol::Resp2).error(error);
+        self.statistics.rejected(row.map(|row| row.id), &turn.buffer[start..]);
+        if self.stages.clock {
+            turn.ticks = turn.out.ticks();
+        }
+    }
+
+    /// A command on data.
+    #[inline]
+    fn apply(&mut self, handler: Handler, session: &Session, call: &Call<'_>, turn: &mut Turn<'_>) {
+        let now = turn.now.wall.millis();
+        let mut context = Context {
+            data: Data {
+                keyspace: &mut self.data.keyspace,
+                place: Place { db: session.db, slot: 0 },
+                now,
+                access: (now / 1000) as u32 & 0x00FF_FFFF,
+                expired: Expired::Delete,
+                effects: &mut self.data.effects,
+                counters: &mut self.data.counters,
+            },
+            reply: Reply::new(turn.buffer, session.protocol),
+            splices: &mut self.data.splices,
+        };
+        handler(&mut context, &Request { args: call.args, hash: call.hash, bodies: call.bodies });
+    }
+
+    /// A command about the session or the server.
+    #[cold]
+    fn other(
+        &mut self,
+        id: CommandId,
+        session: &mut Session,
+        call: &Call<'_>,
+        turn: &mut Turn<'_>,
+    ) {
+        let login = Login {
+            password: &self.config.requirepass,
+            databases: self.config.databases,
+            cluster: false,
+            role: "master",
+            version: crate::REDIS_VERSION,
+            now: turn.now.mono,
+        };
+        let mut reply = Reply::new(turn.buffer, session.protocol);
+        let spoken = front::speak(id, call.args, session, &self.sessions, login, &mut reply);
+        if spoken == Spoken::Foreign {
+            self.serve(id, session, call.args, turn);
+        }
+    }
+
+    /// What the command did, told to whom it matters.
+    #[inline]
+    fn commit(&mut self) {
+        let taken = self.data.effects.take(&mut self.data.stream);
+        self.data.changes += taken.changes;
+    }
+
+    /// Counts the command and its time; the end of one is the start of the next.
+    #[inline]
+    fn measure(
+        &mut self,
+        row: &'static Command,
+        session: &Session,
+        call: &Call<'_>,
+        start: usize,
+        turn: &mut Turn<'_>,
+    ) {
+        if !self.stages.statistics {
+            return;
+        }
+        let now = if self.stages.clock { turn.out.ticks() } else { 0 };
+        let spent = now.wrapping_sub(turn.ticks);
+        turn.ticks = now;
+        self.statistics.processed += 1;
+        self.statistics.ran(row.id, spent);
+        if turn.buffer.get(start) == Some(&b'-') {
+            self.statistics.failed(row.id, &turn.buffer[start..]);
+        }
+        if spent >= self.slow_ticks {
+            self.slow(row, session, call, spent, turn.now);
+        }
+    }
+
+    #[cold]
+    fn slow(&mut self, row: &Command, session: &Session, call: &Call<'_>, spent: u64, now: Now) {
+        if row.flags.has(command::flag::SKIP_SLOWLOG) {
+            return;
+        }
+        let micros = self.statistics.micros(spent) as u64;
+        let who = (session.remote(), session.name.clone());
+        let most = self.config.slowlog_max_len;
+        self.slowlog.add(call.args, now.wall.secs(), micros, who, most);
+    }
+
+    /// Takes over a changed `slowlog-log-slower-than`.
+    pub(crate) fn set_slow_ticks(&mut self) {
+        self.slow_ticks = match u64::try_from(self.config.slowlog_slower_than) {
+            Ok(micros) => self.statistics.ticks(micros),
+            Err(_) => u64::MAX,
+        };
+    }
+}

@@ -1,0 +1,191 @@
+//! INFO.
+
+use crate::node::Node;
+use crate::{REDIS_VERSION, VERSION};
+use machine::Now;
+use std::fmt::Write;
+
+/// The sections in the order INFO shows them, and whether they are shown without being asked for.
+const SECTIONS: [(&str, bool); 11] = [
+    ("server", true),
+    ("clients", true),
+    ("memory", true),
+    ("persistence", true),
+    ("stats", true),
+    ("replication", true),
+    ("cpu", true),
+    ("commandstats", false),
+    ("latencystats", false),
+    ("errorstats", true),
+    ("keyspace", true),
+];
+
+impl Node {
+    /// The text of INFO for these sections.
+    pub(crate) fn info(&self, sections: &[&[u8]], now: Now) -> String {
+        let named = |name: &str| sections.iter().any(|s| s.eq_ignore_ascii_case(name.as_bytes()));
+        let all = named("all") || named("everything");
+        let default = sections.is_empty() || named("default");
+        let mut text = String::new();
+        for (name, by_default) in SECTIONS {
+            if all || named(name) || (default && by_default) {
+                if !text.is_empty() {
+                    text.push_str("\r\n");
+                }
+                self.section(name, now, &mut text);
+            }
+        }
+        text
+    }
+
+    fn section(&self, name: &str, now: Now, text: &mut String) {
+        let title = match name {
+            "cpu" => String::from("CPU"),
+            _ => name[..1].to_ascii_uppercase() + &name[1..],
+        };
+        let _ = write!(text, "# {title}\r\n");
+        let mut field = |name: &str, value: &dyn std::fmt::Display| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{name}:{value}\r\n");
+        };
+        match name {
+            "server" => self.server_section(now, &mut field),
+            "clients" => {
+                field("connected_clients", &self.sessions.len().max(1));
+                field("maxclients", &self.config.maxclients);
+                field("blocked_clients", &0);
+            }
+            "memory" => self.memory_section(&mut field),
+            "persistence" => {
+                field("loading", &0);
+                field("rdb_changes_since_last_save", &self.data.changes);
+                field("rdb_bgsave_in_progress", &0);
+                field("aof_enabled", &0);
+            }
+            "stats" => self.stats_section(&mut field),
+            "replication" => {
+                field("role", &"master");
+                field("connected_slaves", &0);
+            }
+            "cpu" => self.cpu_section(&mut field),
+            "commandstats" => self.command_section(&mut field),
+            "latencystats" => self.latency_section(&mut field),
+            "errorstats" => {
+                for (word, count) in self.statistics.errors() {
+                    field(&format!("errorstat_{word}"), &format!("count={count}"));
+                }
+            }
+            _ => self.keyspace_section(&mut field),
+        }
+    }
+
+    fn server_section(&self, now: Now, field: &mut Field<'_>) {
+        let uptime = now.mono.since(self.started).0 / 1_000_000_000;
+        field("redis_version", &REDIS_VERSION);
+        field("server_name", &"holdfast");
+        field("holdfast_version", &VERSION);
+        field("redis_mode", &"standalone");
+        field("os", &self.vitals.os);
+        field("arch_bits", &usize::BITS);
+        field("process_id", &self.vitals.pid);
+        field("run_id", &self.run_id);
+        field("tcp_port", &self.config.port);
+        field("server_time_usec", &now.wall.0);
+        field("uptime_in_seconds", &uptime);
+        field("uptime_in_days", &(uptime / 86_400));
+        field("executable", &self.vitals.executable);
+    }
+
+    fn memory_section(&self, field: &mut Field<'_>) {
+        let vitals = &self.vitals;
+        field("used_memory", &vitals.memory_allocated);
+        field("used_memory_human", &human(vitals.memory_allocated));
+        field("used_memory_rss", &vitals.memory_resident);
+        field("used_memory_rss_human", &human(vitals.memory_resident));
+        field("total_system_memory", &vitals.memory_total);
+        field("total_system_memory_human", &human(vitals.memory_total));
+        let dataset: usize = (0..self.config.databases)
+            .flat_map(|db| self.data.keyspace.tables(db))
+            .map(|(_, table)| table.footprint())
+            .sum();
+        field("used_memory_dataset", &dataset);
+        field("allocator_allocated", &vitals.memory_allocated);
+        field("allocator_active", &vitals.memory_active);
+        field("mem_allocator", &"jemalloc");
+    }
+
+    fn stats_section(&self, field: &mut Field<'_>) {
+        let statistics = &self.statistics;
+        field("total_connections_received", &statistics.connections);
+        field("total_commands_processed", &statistics.processed);
+        field("total_net_input_bytes", &self.vitals.net_input);
+        field("total_net_output_bytes", &self.vitals.net_output);
+        field("rejected_connections", &statistics.rejected_connections);
+        field("expired_keys", &self.data.counters.expired);
+        field("evicted_keys", &0);
+        field("keyspace_hits", &self.data.counters.hits);
+        field("keyspace_misses", &self.data.counters.misses);
+        field("total_error_replies", &statistics.error_replies);
+        field("max_turn_us", &self.vitals.max_turn_us);
+    }
+
+    fn cpu_section(&self, field: &mut Field<'_>) {
+        let vitals = &self.vitals;
+        for (name, micros) in [
+            ("used_cpu_sys", vitals.cpu_system_us),
+            ("used_cpu_user", vitals.cpu_user_us),
+            ("used_cpu_sys_main_thread", vitals.cpu_system_thread_us),
+            ("used_cpu_user_main_thread", vitals.cpu_user_thread_us),
+        ] {
+            field(name, &format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000));
+        }
+    }
+
+    fn command_section(&self, field: &mut Field<'_>) {
+        for (row, stats) in self.statistics.used() {
+            let micros = self.statistics.micros(stats.ticks);
+            let name = format!("cmdstat_{}", row.full_name());
+            let each = micros / stats.calls.max(1) as f64;
+            field(
+                &name,
+                &format!(
+                    "calls={},usec={:.0},usec_per_call={each:.2},rejected_calls={},failed_calls={}",
+                    stats.calls, micros, stats.rejected, stats.failed
+                ),
+            );
+        }
+    }
+
+    fn latency_section(&self, field: &mut Field<'_>) {
+        for (row, stats) in self.statistics.used().filter(|(_, stats)| stats.calls > 0) {
+            let at = |percent| self.statistics.percentile(stats, percent);
+            field(
+                &format!("latency_percentiles_usec_{}", row.full_name()),
+                &format!("p50={:.3},p99={:.3},p99.9={:.3}", at(50.0), at(99.0), at(99.9)),
+            );
+        }
+    }
+
+    fn keyspace_section(&self, field: &mut Field<'_>) {
+        for db in 0..self.config.databases {
+            let keys = self.data.keyspace.len(db);
+            if keys > 0 {
+                let volatile = self.data.keyspace.volatile_len(db);
+                field(&format!("db{db}"), &format!("keys={keys},expires={volatile},avg_ttl=0"));
+            }
+        }
+    }
+}
+
+type Field<'f> = dyn FnMut(&str, &dyn std::fmt::Display) + 'f;
+
+/// A number of bytes as Redis abbreviates it.
+fn human(bytes: u64) -> String {
+    const UNITS: [(&str, u32); 4] = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
+    for (unit, shift) in UNITS {
+        if bytes >= 1 << shift {
+            return format!("{:.2}{unit}", bytes as f64 / (1u64 << shift) as f64);
+        }
+    }
+    format!("{bytes}B")
+}

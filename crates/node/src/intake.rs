@@ -1,0 +1,168 @@
+//! From bytes to requests: decoding, looking ahead, and handing over.
+
+use crate::execute::{Call, Turn};
+use crate::node::Node;
+use front::Session;
+use machine::{ConnId, Now, Out};
+use std::sync::Arc;
+use store::keyspace::Place;
+use store::table::Hash;
+use wire::ProtocolError;
+use wire::command::{self, Command};
+use wire::request::{Assembled, BATCH, Batch, Limits, Progress};
+
+/// What is known of a request before it runs.
+#[derive(Clone, Copy, Default)]
+struct Ahead {
+    row: Option<&'static Command>,
+    hash: Hash,
+}
+
+impl Node {
+    /// Bytes of a client: runs every complete request in them.
+    pub(crate) fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, out: &mut Out) {
+        let Some(mut session) = self.sessions.take(conn) else {
+            // A connection that is being turned away: what it says does not matter.
+            return out.consumed(bytes.len());
+        };
+        let mut buffer = out.take_reply(conn);
+        let before = buffer.len();
+        session.active = now.mono;
+        let ticks = if self.stages.clock { out.ticks() } else { 0 };
+        let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
+        let consumed = self.requests(&mut session, bytes, &mut turn);
+        out.consumed(consumed);
+        if self.data.splices.is_empty() {
+            out.put_reply(conn, buffer, before);
+        } else {
+            out.put_spliced(conn, buffer, before, &mut self.data.splices);
+        }
+        if session.closing {
+            out.close_after_flush(conn);
+        }
+        self.sessions.put_back(session);
+    }
+
+    /// A large argument that the decoder asked for.
+    pub(crate) fn body(&mut self, conn: ConnId, body: Arc<[u8]>) {
+        if let Some(session) = self.sessions.get_mut(conn) {
+            session.decoder.body(body);
+        }
+    }
+
+    /// Decodes and runs; how many bytes are done with.
+    fn requests(&mut self, session: &mut Session, bytes: &[u8], turn: &mut Turn<'_>) -> usize {
+        let mut at = 0;
+        let mut batch = Batch::new();
+        while !session.closing {
+            let limits = Limits {
+                authenticated: session.is_authenticated(),
+                max_bulk: self.config.max_bulk,
+                max_query: self.config.max_query,
+            };
+            batch.clear();
+            match session.decoder.decode(&bytes[at..], &mut batch, &limits) {
+                Ok(Progress::More { consumed }) => {
+                    at += consumed;
+                    self.batch(session, &batch, turn);
+                    if batch.is_empty() || at == bytes.len() {
+                        break;
+                    }
+                }
+                Ok(Progress::Want { consumed, len }) => {
+                    at += consumed;
+                    turn.out.want(len);
+                    break;
+                }
+                Ok(Progress::Assembled { consumed, request }) => {
+                    at += consumed;
+                    self.assembled(session, &request, turn);
+                }
+                Err(error) => {
+                    self.protocol_error(session, &error, turn);
+                    return bytes.len();
+                }
+            }
+        }
+        if session.closing { bytes.len() } else { at }
+    }
+
+    /// Runs a batch in three sweeps, so that memory has time to arrive: look up and ask for
+    /// buckets, ask for entries, execute.
+    #[inline]
+    fn batch(&mut self, session: &mut Session, batch: &Batch<'_>, turn: &mut Turn<'_>) {
+        let mut ahead = [Ahead::default(); BATCH];
+        let place = Place { db: session.db, slot: 0 };
+        let prefetch = self.stages.prefetch && batch.len() > 1;
+        for (i, ahead) in ahead[..batch.len()].iter_mut().enumerate() {
+            let args = batch.args(i);
+            *ahead = self.look_ahead(args);
+            if prefetch && ahead.hash != Hash::default() {
+                self.data.keyspace.prefetch_bucket(place, ahead.hash);
+            }
+        }
+        if prefetch {
+            for ahead in &ahead[..batch.len()] {
+                if ahead.hash != Hash::default() {
+                    self.data.keyspace.prefetch_entry(place, ahead.hash);
+                }
+            }
+        }
+        for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
+            let call = Call {
+                row: ahead.row,
+                args: batch.args(i),
+                hash: ahead.hash,
+                bodies: &[],
+                raw: Some(batch.raw(i)),
+            };
+            self.execute(session, call, turn);
+            if session.closing {
+                break;
+            }
+        }
+    }
+
+    #[inline]
+    fn look_ahead(&self, args: &[&[u8]]) -> Ahead {
+        let Some(row) = args.first().and_then(|name| command::lookup(name)) else {
+            return Ahead::default();
+        };
+        let key = match row.first_key {
+            0 => None,
+            index => args.get(usize::from(index)),
+        };
+        let hash = key.map(|key| self.data.keyspace.hash(key)).unwrap_or_default();
+        Ahead { row: Some(row), hash }
+    }
+
+    #[cold]
+    fn assembled(&mut self, session: &mut Session, request: &Assembled, turn: &mut Turn<'_>) {
+        let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
+        let ahead = self.look_ahead(&args);
+        let call = Call {
+            row: ahead.row,
+            args: &args,
+            hash: ahead.hash,
+            bodies: &request.args,
+            raw: None,
+        };
+        self.execute(session, call, turn);
+    }
+
+    #[cold]
+    fn protocol_error(
+        &mut self,
+        session: &mut Session,
+        error: &ProtocolError,
+        turn: &mut Turn<'_>,
+    ) {
+        self.statistics.protocol_errors += 1;
+        session.closing = true;
+        if !error.is_silent() {
+            let text = format!("-ERR Protocol error: {error}\r\n");
+            self.statistics.rejected(None, text.as_bytes());
+            turn.buffer.extend_from_slice(text.as_bytes());
+        }
+    }
+}

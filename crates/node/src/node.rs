@@ -1,0 +1,229 @@
+//! The machine: what a server consists of, and which part an event is for.
+
+use crate::config::Config;
+use crate::execute::{Spec, specs};
+use crate::slowlog::Slowlog;
+use crate::stages::Stages;
+use crate::statistics::Statistics;
+use front::Sessions;
+use machine::{
+    Action, ConnId, Event, Instant, Level, ListenOn, Machine, NetError, Now, Out, Peer, Signal,
+    Splice, Token, Vitals,
+};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use store::command::Counters;
+use store::effects::Effects;
+use store::keyspace::Keyspace;
+
+/// What a node is made from.
+pub struct Setup {
+    /// Its settings.
+    pub config: Config,
+    /// Secret of the keys' hash; from the system's randomness.
+    pub secret: [u8; 16],
+    /// `run_id`: forty hexadecimal digits, new for each process.
+    pub run_id: String,
+    /// Stages to leave out, for measuring.
+    pub stages: Stages,
+}
+
+/// One server.
+///
+/// Hand it [`Event::Started`] first; it then asks to listen. Clients' bytes come as `Received`;
+/// whatever waits for the end of the turn happens at `TurnEnd`.
+pub struct Node {
+    pub(crate) config: Config,
+    pub(crate) run_id: String,
+    pub(crate) stages: Stages,
+    pub(crate) sessions: Sessions,
+    pub(crate) data: Store,
+    pub(crate) statistics: Statistics,
+    pub(crate) slowlog: Slowlog,
+    pub(crate) specs: Vec<Spec>,
+    /// Gates closed for every session.
+    pub(crate) closed: u32,
+    /// `slowlog-log-slower-than` in ticks; `u64::MAX`: off.
+    pub(crate) slow_ticks: u64,
+    pub(crate) vitals: Vitals,
+    pub(crate) started: Instant,
+    listeners: Listeners,
+}
+
+/// The data with what belongs to changing it.
+pub(crate) struct Store {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) effects: Effects,
+    pub(crate) counters: Counters,
+    pub(crate) splices: Vec<Splice>,
+    /// `rdb_changes_since_last_save`.
+    pub(crate) changes: u64,
+    /// Encoded effects of the command at hand.
+    pub(crate) stream: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Listeners {
+    /// By token: whether it may fail without harm.
+    optional: Vec<bool>,
+    standing: usize,
+}
+
+impl Node {
+    /// A node at rest.
+    pub fn new(setup: Setup) -> Self {
+        let keyspace = Keyspace::new(setup.config.databases, false, setup.secret);
+        Node {
+            run_id: setup.run_id,
+            stages: setup.stages,
+            sessions: Sessions::default(),
+            data: Store {
+                keyspace,
+                effects: Effects::default(),
+                counters: Counters::default(),
+                splices: Vec::new(),
+                changes: 0,
+                stream: Vec::new(),
+            },
+            statistics: Statistics::new(1),
+            slowlog: Slowlog::default(),
+            specs: specs(),
+            closed: 0,
+            slow_ticks: u64::MAX,
+            vitals: Vitals::default(),
+            started: Instant::default(),
+            listeners: Listeners::default(),
+            config: setup.config,
+        }
+    }
+
+    fn start(&mut self, now: Now, out: &mut Out) {
+        self.started = now.mono;
+        self.statistics.set_rate(out.ticks_per_second());
+        self.set_slow_ticks();
+        if self.config.port == 0 {
+            return;
+        }
+        for word in self.config.bind.clone().split_whitespace() {
+            self.listen(word, out);
+        }
+    }
+
+    /// Listens at one word of `bind`; a minus says that the address may be missing.
+    fn listen(&mut self, word: &str, out: &mut Out) {
+        let (optional, word) = match word.strip_prefix('-') {
+            Some(word) => (true, word),
+            None => (false, word),
+        };
+        let ip: Option<IpAddr> = match word {
+            "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+            "::*" => Some(Ipv6Addr::UNSPECIFIED.into()),
+            word => word.parse().ok(),
+        };
+        let Some(ip) = ip else {
+            out.log(
+                Level::Warning,
+                format_args!("Could not create server TCP listening socket {word}: not an address"),
+            );
+            return out.act(Action::Exit { status: 1 });
+        };
+        let token = Token(self.listeners.optional.len() as u64);
+        self.listeners.optional.push(optional);
+        out.act(Action::Listen {
+            token,
+            on: ListenOn::Tcp(SocketAddr::new(ip, self.config.port)),
+            backlog: self.config.tcp_backlog,
+        });
+    }
+
+    fn listening(&mut self, out: &mut Out) {
+        self.listeners.standing += 1;
+        if self.listeners.standing == 1 {
+            out.log(
+                Level::Notice,
+                format_args!("Server initialized, listening on port {}", self.config.port),
+            );
+            out.log(Level::Notice, format_args!("Ready to accept connections tcp"));
+        }
+    }
+
+    fn listen_failed(&mut self, token: Token, why: NetError, out: &mut Out) {
+        let optional = self.listeners.optional.get(token.0 as usize).copied().unwrap_or(false);
+        if optional && matches!(why, NetError::AddressNotAvailable | NetError::Other(_)) {
+            return;
+        }
+        let port = self.config.port;
+        out.log(
+            Level::Warning,
+            format_args!("Warning: Could not create server TCP listening socket *:{port}: {why}"),
+        );
+        out.log(Level::Warning, format_args!("Failed listening on port {port} (tcp), aborting."));
+        out.act(Action::Exit { status: 1 });
+    }
+
+    fn accepted(&mut self, conn: ConnId, peer: &Peer, now: Now, out: &mut Out) {
+        if self.sessions.len() >= self.config.maxclients as usize {
+            self.statistics.rejected_connections += 1;
+            out.queue(conn, b"-ERR max number of clients reached\r\n");
+            return out.close_after_flush(conn);
+        }
+        self.statistics.connections += 1;
+        let authenticated = self.config.requirepass.is_empty();
+        self.sessions.open(conn, peer.clone(), now.mono, authenticated);
+    }
+
+    /// Ends the process in order.
+    pub(crate) fn shut_down(&mut self, out: &mut Out) {
+        out.log(Level::Warning, format_args!("Holdfast is now ready to exit, bye bye..."));
+        out.act(Action::Exit { status: 0 });
+    }
+
+    fn signal(&mut self, signal: Signal, out: &mut Out) {
+        let name = match signal {
+            Signal::Interrupt => "SIGINT",
+            Signal::Terminate => "SIGTERM",
+        };
+        out.log(Level::Notice, format_args!("Received {name} scheduling shutdown..."));
+        self.shut_down(out);
+    }
+
+    fn turn_end(&mut self, out: &mut Out) {
+        let discarded = self.data.keyspace.take_discarded();
+        if !discarded.is_empty() {
+            // Freeing millions of entries takes long; another thread has the time.
+            out.offload(Box::new(move || {
+                drop(discarded);
+                Box::new(())
+            }));
+        }
+    }
+}
+
+impl Machine for Node {
+    #[inline]
+    fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Out) {
+        match event {
+            Event::Received { conn, bytes } => self.received(conn, bytes, now, out),
+            Event::TurnEnd { .. } => self.turn_end(out),
+            Event::Body { conn, body } => self.body(conn, body),
+            Event::Accepted { conn, peer, .. } => self.accepted(conn, peer, now, out),
+            Event::Closed { conn, .. } => drop(self.sessions.close(conn)),
+            Event::Started => self.start(now, out),
+            Event::Listening { .. } => self.listening(out),
+            Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
+            Event::Vitals(vitals) => self.vitals = vitals.clone(),
+            Event::Signal(signal) => self.signal(signal, out),
+            Event::Connected { .. }
+            | Event::ConnectFailed { .. }
+            | Event::Resolved { .. }
+            | Event::Drained { .. }
+            | Event::FileDone { .. }
+            | Event::JobDone { .. }
+            | Event::Mail { .. }
+            | Event::Wake => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+}

@@ -1,0 +1,159 @@
+//! The commands about the server: CONFIG, INFO, SLOWLOG, LATENCY, FLUSHALL and the like.
+
+use crate::config::{self, Directive};
+use crate::execute::Turn;
+use crate::node::Node;
+use front::Session;
+use wire::command::CommandId;
+use wire::number;
+use wire::reply::Reply;
+
+impl Node {
+    /// Runs a command about the server.
+    pub(crate) fn serve(
+        &mut self,
+        id: CommandId,
+        session: &mut Session,
+        args: &[&[u8]],
+        turn: &mut Turn<'_>,
+    ) {
+        if id == CommandId::Shutdown {
+            self.shut_down(turn.out);
+            session.closing = true;
+            return;
+        }
+        let now = turn.now;
+        let mut reply = Reply::new(turn.buffer, session.protocol);
+        let reply = &mut reply;
+        match id {
+            CommandId::Dbsize => reply.integer(self.data.keyspace.len(session.db) as i64),
+            CommandId::Time => {
+                reply.array(2);
+                reply.bulk(now.wall.secs().to_string().as_bytes());
+                reply.bulk((now.wall.0 % 1_000_000).to_string().as_bytes());
+            }
+            CommandId::Info => {
+                let text = self.info(&args[1..], now);
+                reply.verbatim(*b"txt", text.as_bytes());
+            }
+            CommandId::ConfigGet => config_get(&self.config, &args[2..], reply),
+            CommandId::ConfigSet => self.config_set(&args[2..], reply),
+            CommandId::ConfigResetstat => {
+                self.statistics.reset();
+                reply.ok();
+            }
+            CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),
+            CommandId::SlowlogLen => reply.integer(self.slowlog.len() as i64),
+            CommandId::SlowlogReset => {
+                self.slowlog.clear();
+                reply.ok();
+            }
+            CommandId::LatencyHistogram => self.latency_histogram(&args[2..], reply),
+            CommandId::Flushall => {
+                self.flush(0..self.config.databases, &args[1..], reply);
+            }
+            CommandId::Flushdb => self.flush(session.db..session.db + 1, &args[1..], reply),
+            // A row marked built without code to run is a fault of the program, not of the client.
+            _ => reply.error("ERR this command is not built"),
+        }
+    }
+
+    fn flush(&mut self, databases: std::ops::Range<u32>, words: &[&[u8]], reply: &mut Reply<'_>) {
+        let known = match words {
+            [] => true,
+            [word] => word.eq_ignore_ascii_case(b"async") || word.eq_ignore_ascii_case(b"sync"),
+            _ => false,
+        };
+        if !known {
+            return reply.error("ERR syntax error");
+        }
+        for db in databases {
+            let keys = self.data.keyspace.len(db) as u64;
+            self.data.keyspace.clear(db);
+            self.data.effects.verbatim(keys);
+        }
+        reply.ok();
+    }
+
+    fn slowlog_get(&self, words: &[&[u8]], reply: &mut Reply<'_>) {
+        match words.first().map(|word| number::parse_i64(word)) {
+            None => self.slowlog.get(10, reply),
+            Some(Some(-1)) => self.slowlog.get(usize::MAX, reply),
+            Some(Some(count)) if count >= 0 => self.slowlog.get(count as usize, reply),
+            Some(Some(_)) => reply.error("ERR count should be greater than or equal to -1"),
+            Some(None) => reply.error("ERR value is not an integer or out of range"),
+        }
+    }
+
+    fn latency_histogram(&self, names: &[&[u8]], reply: &mut Reply<'_>) {
+        let wanted = |name: &str| {
+            names.is_empty() || names.iter().any(|n| n.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        let rows: Vec<_> = self
+            .statistics
+            .used()
+            .filter(|(row, stats)| stats.calls > 0 && wanted(&row.full_name().to_string()))
+            .collect();
+        reply.map(rows.len());
+        for (row, stats) in rows {
+            reply.bulk(row.full_name().to_string().as_bytes());
+            reply.map(2);
+            reply.bulk(b"calls");
+            reply.integer(stats.calls as i64);
+            reply.bulk(b"histogram_usec");
+            let histogram = self.statistics.histogram(stats);
+            reply.map(histogram.len());
+            for (upper, count) in histogram {
+                reply.integer(upper as i64);
+                reply.integer(count as i64);
+            }
+        }
+    }
+
+    /// Sets many directives, all or none.
+    fn config_set(&mut self, words: &[&[u8]], reply: &mut Reply<'_>) {
+        if !words.len().is_multiple_of(2) {
+            return reply.error("ERR wrong number of arguments for 'config|set' command");
+        }
+        let mut config = self.config.clone();
+        for pair in words.chunks_exact(2) {
+            let name = String::from_utf8_lossy(pair[0]);
+            let Some(directive) = config::find(&name) else {
+                return reply.error(&format!(
+                    "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
+                ));
+            };
+            let value = String::from_utf8_lossy(pair[1]);
+            let result = if directive.mutable {
+                (directive.set)(&mut config, &[&value])
+            } else {
+                Err(String::from("can't set immutable config"))
+            };
+            if let Err(why) = result {
+                let name = directive.name;
+                return reply.error(&format!(
+                    "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
+                ));
+            }
+        }
+        self.config = config;
+        self.set_slow_ticks();
+        reply.ok();
+    }
+}
+
+fn config_get(config: &config::Config, patterns: &[&[u8]], reply: &mut Reply<'_>) {
+    let mut found: Vec<&Directive> = Vec::new();
+    for pattern in patterns {
+        for directive in config::matching(pattern) {
+            if !found.iter().any(|other| other.name == directive.name) {
+                found.push(directive);
+            }
+        }
+    }
+    reply.map(found.len());
+    for directive in found {
+        reply.bulk(directive.name.as_bytes());
+        reply.bulk((directive.get)(config).as_bytes());
+    }
+}

@@ -1,0 +1,4 @@
+//! The driver keeps the contract's promises.
+
+mod conformance;
+mod process;
