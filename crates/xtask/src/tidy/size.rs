@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn functions_and_fields_are_counted() {
-        let text = "//! x\npub(crate) fn a<T>(x: [u8; 2]) -> T\nwhere\n    T: Fn(u8),\n{\n    b()\n}\n\
+        let text = "//! x\npub(crate) fn a<T>(x: [u8; 2]) -> T\nwhere\n    T: Fn(u8),\n\
+                    {\n    b()\n}\n\
                     trait B { fn c(); }\ntype D = fn(u8);\n\
                     struct E<T> { f: Vec<(u8, T)>, pub g: fn(u8) -> u8, }\n\
                     struct H(u8, u8);\n";
