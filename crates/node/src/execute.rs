@@ -86,7 +86,7 @@ impl Node {
         let demands = self.specs[row.id as usize].demands;
         if self.stages.admit
             && (session.closed | self.closed) & demands != 0
-            && let Some(error) = admit::refusal(session, demands)
+            && let Some(error) = admit::refusal(session, self.closed, demands)
         {
             return Err(error.into());
         }

@@ -28,6 +28,9 @@ impl Node {
         };
         let mut buffer = out.take_reply(conn);
         let before = buffer.len();
+        if session.waiting {
+            return self.sessions.put_back(session);
+        }
         session.active = now.mono;
         let ticks = if self.stages.clock { out.ticks() } else { 0 };
         let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
@@ -55,7 +58,7 @@ impl Node {
     fn requests(&mut self, session: &mut Session, bytes: &[u8], turn: &mut Turn<'_>) -> usize {
         let mut at = 0;
         let mut batch = Batch::new();
-        while !session.closing {
+        while !session.closing && !session.waiting {
             let limits = Limits {
                 authenticated: session.is_authenticated(),
                 max_bulk: self.config.max_bulk,
@@ -64,8 +67,15 @@ impl Node {
             batch.clear();
             match session.decoder.decode(&bytes[at..], &mut batch, &limits) {
                 Ok(Progress::More { consumed }) => {
-                    at += consumed;
-                    self.batch(session, &batch, turn);
+                    match self.batch(session, &batch, turn) {
+                        None => at += consumed,
+                        // The rest will be offered again when the session goes on.
+                        Some(next) => {
+                            session.decoder.rewind();
+                            at = next.as_ptr() as usize - bytes.as_ptr() as usize;
+                            break;
+                        }
+                    }
                     if batch.is_empty() || at == bytes.len() {
                         break;
                     }
@@ -89,9 +99,14 @@ impl Node {
     }
 
     /// Runs a batch in three sweeps, so that memory has time to arrive: look up and ask for
-    /// buckets, ask for entries, execute.
+    /// buckets, ask for entries, execute. Returns the first request that has to wait, if one has.
     #[inline]
-    fn batch(&mut self, session: &mut Session, batch: &Batch<'_>, turn: &mut Turn<'_>) {
+    fn batch<'a>(
+        &mut self,
+        session: &mut Session,
+        batch: &Batch<'a>,
+        turn: &mut Turn<'_>,
+    ) -> Option<&'a [u8]> {
         let mut ahead = [Ahead::default(); BATCH];
         let before = turn.buffer.len();
         let place = Place::new(session.db, 0);
@@ -118,9 +133,13 @@ impl Node {
             if session.closing {
                 break;
             }
+            if session.waiting && i + 1 < batch.len() {
+                return Some(batch.raw(i + 1));
+            }
         }
         let grown = turn.buffer.len() - before;
         self.usual_reply = (self.usual_reply * 3 + grown / batch.len().max(1)) / 4;
+        None
     }
 
     #[inline]
