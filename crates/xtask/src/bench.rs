@@ -22,6 +22,15 @@ pub(crate) use options::Options;
 
 use anyhow::{Result, bail};
 
+/// Other work on the machine takes time on both cores and empties the caches.
+fn warn_if_busy() -> Result<()> {
+    let load = cpu::machine_load()?;
+    if load > 0.5 {
+        eprintln!("the machine is busy (load {load:.1}): figures will be too high and unsteady");
+    }
+    Ok(())
+}
+
 /// Runs the variant of the benchmark that the options ask for.
 pub(crate) fn run(options: &Options) -> Result<()> {
     pin::check()?;
@@ -33,6 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         return stages::run(options, &cases);
     }
     let programs = peers::programs(options)?;
+    warn_if_busy()?;
     if options.memory {
         return memory::run(options, &programs);
     }
