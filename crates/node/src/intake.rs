@@ -5,6 +5,7 @@ use crate::node::Node;
 use front::Session;
 use machine::{ConnId, Now, Out};
 use std::sync::Arc;
+use store::command::Request;
 use store::keyspace::Place;
 use store::table::Hash;
 use wire::ProtocolError;
@@ -92,7 +93,8 @@ impl Node {
     #[inline]
     fn batch(&mut self, session: &mut Session, batch: &Batch<'_>, turn: &mut Turn<'_>) {
         let mut ahead = [Ahead::default(); BATCH];
-        let place = Place { db: session.db, slot: 0 };
+        let before = turn.buffer.len();
+        let place = Place::new(session.db, 0);
         let prefetch = self.stages.prefetch && batch.len() > 1;
         for (i, ahead) in ahead[..batch.len()].iter_mut().enumerate() {
             let args = batch.args(i);
@@ -102,25 +104,23 @@ impl Node {
             }
         }
         if prefetch {
-            for ahead in &ahead[..batch.len()] {
+            for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
                 if ahead.hash != Hash::default() {
-                    self.data.keyspace.prefetch_entry(place, ahead.hash);
+                    // A new value is about as long as the old one, and a read one as the last ones.
+                    let len = batch.args(i).get(2).map_or(self.usual_reply, |value| value.len());
+                    self.data.keyspace.prefetch_entry(place, ahead.hash, len);
                 }
             }
         }
         for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
-            let call = Call {
-                row: ahead.row,
-                args: batch.args(i),
-                hash: ahead.hash,
-                bodies: &[],
-                raw: Some(batch.raw(i)),
-            };
-            self.execute(session, call, turn);
+            let request = Request { args: batch.args(i), hash: ahead.hash, bodies: &[] };
+            self.execute(session, &Call { row: ahead.row, request }, turn);
             if session.closing {
                 break;
             }
         }
+        let grown = turn.buffer.len() - before;
+        self.usual_reply = (self.usual_reply * 3 + grown / batch.len().max(1)) / 4;
     }
 
     #[inline]
@@ -140,14 +140,8 @@ impl Node {
     fn assembled(&mut self, session: &mut Session, request: &Assembled, turn: &mut Turn<'_>) {
         let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
         let ahead = self.look_ahead(&args);
-        let call = Call {
-            row: ahead.row,
-            args: &args,
-            hash: ahead.hash,
-            bodies: &request.args,
-            raw: None,
-        };
-        self.execute(session, call, turn);
+        let request = Request { args: &args, hash: ahead.hash, bodies: &request.args };
+        self.execute(session, &Call { row: ahead.row, request }, turn);
     }
 
     #[cold]

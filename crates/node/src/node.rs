@@ -44,6 +44,8 @@ pub struct Node {
     pub(crate) closed: u32,
     /// `slowlog-log-slower-than` in ticks; `u64::MAX`: off.
     pub(crate) slow_ticks: u64,
+    /// Bytes of a reply, on a sliding average: how much of an entry a read will want.
+    pub(crate) usual_reply: usize,
     pub(crate) vitals: Vitals,
     pub(crate) started: Instant,
     listeners: Listeners,
@@ -89,6 +91,7 @@ impl Node {
             specs: specs(),
             closed: 0,
             slow_ticks: u64::MAX,
+            usual_reply: 0,
             vitals: Vitals::default(),
             started: Instant::default(),
             listeners: Listeners::default(),
