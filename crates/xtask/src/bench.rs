@@ -20,7 +20,9 @@ mod stages;
 
 pub(crate) use options::Options;
 
-use anyhow::{Result, bail};
+use std::fs::File;
+
+use anyhow::{Context, Result, bail};
 
 /// Other work on the machine takes time on both cores and empties the caches.
 fn warn_if_busy() -> Result<()> {
@@ -31,6 +33,17 @@ fn warn_if_busy() -> Result<()> {
     Ok(())
 }
 
+/// Waits for any other benchmark on this machine to end: both would use the same two cores.
+fn take_turn() -> Result<File> {
+    let path = std::env::temp_dir().join("holdfast-bench.lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another benchmark to end");
+        file.lock()?;
+    }
+    Ok(file)
+}
+
 /// Runs the variant of the benchmark that the options ask for.
 pub(crate) fn run(options: &Options) -> Result<()> {
     pin::check()?;
@@ -38,6 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if cases.is_empty() {
         bail!("--only names no case; there are: {}", options.case_names());
     }
+    let _turn = take_turn()?;
     if options.stages {
         return stages::run(options, &cases);
     }
