@@ -67,7 +67,8 @@ fn steps() -> Result<Vec<Step>> {
     ];
     let end_to_end = has_target(&root, "holdfast", "tests", "e2e");
     if nextest() {
-        let mut tests = Step::cargo("tests", 30, &["nextest", "run", "--workspace"]);
+        let mut tests =
+            Step::cargo("tests", 30, &["nextest", "run", "--workspace", "--no-fail-fast"]);
         if end_to_end {
             // These have a step of their own, on the release build.
             tests.command.args(["-E", "not (package(holdfast) & binary(e2e))"]);
@@ -75,7 +76,7 @@ fn steps() -> Result<Vec<Step>> {
         steps.push(tests);
         steps.push(Step::cargo("doc tests", 20, &["test", "--workspace", "--doc"]));
     } else {
-        steps.push(Step::cargo("tests", 40, &["test", "--workspace"]));
+        steps.push(Step::cargo("tests", 40, &["test", "--workspace", "--no-fail-fast"]));
     }
     if root.join("crates/holdfast/Cargo.toml").exists() {
         let arguments = ["build", "--release", "-p", "holdfast"];
