@@ -4,8 +4,8 @@ use crate::{ConnId, Event};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::any::Any;
 use core::fmt;
-use core::ops::Range;
 use core::net::{IpAddr, SocketAddr};
+use core::ops::Range;
 
 /// Names a file operation or an offloaded job until [`Event::FileDone`] or [`Event::JobDone`]
 /// tells its end. Drawn from [`Out::ticket`](crate::Out::ticket), rising by one each.
@@ -236,7 +236,7 @@ impl fmt::Debug for FileOp {
             FileOp::Open { file, path, mode } => write!(f, "open {path:?} as {} {mode:?}", file.0),
             FileOp::Append { file, range, .. } => {
                 write!(f, "append {} bytes to {}", range.len(), file.0)
-            },
+            }
             FileOp::Sync { file } => write!(f, "sync {}", file.0),
             FileOp::Truncate { file, len } => write!(f, "truncate {} to {len}", file.0),
             FileOp::Read { file, len } => write!(f, "read {len} of {}", file.0),

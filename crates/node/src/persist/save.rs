@@ -13,7 +13,13 @@ const RETRY_SECS: u64 = 5;
 
 impl Node {
     /// BGSAVE.
-    pub(crate) fn bgsave(&mut self, words: &[&[u8]], now: Now, out: &mut Out, buffer: &mut Reply<'_>) {
+    pub(crate) fn bgsave(
+        &mut self,
+        words: &[&[u8]],
+        now: Now,
+        out: &mut Out,
+        buffer: &mut Reply<'_>,
+    ) {
         let schedule = match words {
             [] => false,
             [word] if word.eq_ignore_ascii_case(b"schedule") => true,
@@ -31,7 +37,13 @@ impl Node {
     }
 
     /// SAVE: the client waits, nobody else does.
-    pub(crate) fn save(&mut self, session: &mut Session, now: Now, out: &mut Out, reply: &mut Reply<'_>) {
+    pub(crate) fn save(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        out: &mut Out,
+        reply: &mut Reply<'_>,
+    ) {
         if self.persist.export.is_some() {
             return reply.error("ERR Background save already in progress");
         }
@@ -120,10 +132,7 @@ impl Node {
                 self.persist.saves += 1;
                 self.closed &= !gate::WRITE;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
-                out.log(
-                    Level::Notice,
-                    format_args!("Background saving terminated with success"),
-                );
+                out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.answer_waiting(true, out);
             }
         }
@@ -152,10 +161,9 @@ impl Node {
                 (Asked::Save, true) => out.queue(conn, b"+OK\r\n"),
                 (Asked::Save, false) => out.queue(conn, b"-ERR\r\n"),
                 (Asked::Shutdown, true) => {}
-                (Asked::Shutdown, false) => out.queue(
-                    conn,
-                    b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n",
-                ),
+                (Asked::Shutdown, false) => {
+                    out.queue(conn, b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n")
+                }
             }
         }
         if std::mem::take(&mut self.persist.exit_after) {
@@ -175,11 +183,16 @@ impl Node {
         }
         out.log(Level::Notice, format_args!("Saving the final RDB snapshot before exiting."));
         self.persist.exit_after = true;
-        if self.persist.export.take_if(|export| {
-            // It began before the last writes: another one has to follow.
-            export.abandon(out);
-            true
-        }).is_some() {
+        if self
+            .persist
+            .export
+            .take_if(|export| {
+                // It began before the last writes: another one has to follow.
+                export.abandon(out);
+                true
+            })
+            .is_some()
+        {
             self.data.keyspace.abort_snapshot();
         }
         self.start_save(now, out);
@@ -215,10 +228,7 @@ impl Node {
             .into_iter()
             .find(|(after, changes)| self.data.changes >= *changes && since > *after);
         if let (Some((after, changes)), true) = (reached, rested) {
-            out.log(
-                Level::Notice,
-                format_args!("{changes} changes in {after} seconds. Saving..."),
-            );
+            out.log(Level::Notice, format_args!("{changes} changes in {after} seconds. Saving..."));
             self.start_save(now, out);
         }
     }
