@@ -1,6 +1,7 @@
 //! The saved form: round trips, damage, and, in [`interop`], a real Redis.
 
 mod damage;
+mod interop;
 
 use proptest::prelude::*;
 use std::collections::BTreeMap;
