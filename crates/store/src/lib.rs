@@ -7,6 +7,7 @@
 pub mod command;
 pub mod effects;
 pub mod keyspace;
+pub mod rdb;
 pub mod snapshot;
 pub mod table;
 pub mod value;
