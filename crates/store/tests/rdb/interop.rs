@@ -40,6 +40,8 @@ fn dataset() -> Model {
         let mixed: Vec<u8> =
             noise(7, len).iter().enumerate().map(|(i, b)| b & ((i >> 9) as u8 & 3)).collect();
         add(1, [b"mixed:", noise(i as u64, 40).as_slice()].concat(), mixed);
+        let half = [noise(9, len), vec![0; 600]].concat();
+        add(1, format!("half:{len}").into_bytes(), half);
         add(15, [b"key".repeat(len / 3 + 1), vec![b'k']].concat(), b"long key".to_vec());
     }
     model
