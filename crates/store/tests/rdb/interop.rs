@@ -14,7 +14,7 @@ const LATER: u64 = 7_000_000_000_123;
 fn dataset() -> Model {
     let mut model = Model::new();
     let mut add = |db, key: Vec<u8>, value: Vec<u8>| {
-        let expires = (model.len() % 3 == 0).then_some(LATER + model.len() as u64);
+        let expires = model.len().is_multiple_of(3).then_some(LATER + model.len() as u64);
         model.insert((db, key), (value, expires));
     };
     for n in [0i64, 127, 128, -128, -129, 32767, 32768, -32768, -32769, 2147483647, 2147483648] {
