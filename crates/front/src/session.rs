@@ -34,6 +34,8 @@ pub struct Session {
     pub last: Option<wire::command::CommandId>,
     /// READONLY was said: a cluster replica may answer reads.
     pub readonly: bool,
+    /// Its request is being worked on over several turns; nothing more is read meanwhile.
+    pub waiting: bool,
     /// No more requests are read; the connection closes when its output is written.
     pub closing: bool,
 }
@@ -105,6 +107,7 @@ impl Sessions {
             library: [String::new(), String::new()],
             last: None,
             readonly: false,
+            waiting: false,
             closing: false,
         };
         self.by_id.insert(session.id, conn);

@@ -2,7 +2,6 @@
 //!
 //! Started through a link named after one of Redis's programs, it behaves as that program.
 
-mod allocator;
 mod server;
 
 use std::process::ExitCode;

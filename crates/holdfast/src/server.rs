@@ -1,6 +1,5 @@
 //! `holdfast server`: the arguments of redis-server, and the driver that runs the node.
 
-use crate::allocator;
 use machine::Level;
 use node::config::Config;
 use node::{Node, Setup, Stages};
@@ -116,7 +115,7 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     let node = Node::new(Setup { config, secret: *secret, run_id, stages });
     let options = Options {
         log: log.into_sink(),
-        memory: Some(allocator::report),
+        memory: Some(shell::allocator::report),
         signals: true,
         ..Options::default()
     };

@@ -5,6 +5,7 @@ use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::any::Any;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
+use core::ops::Range;
 
 /// Names a file operation or an offloaded job until [`Event::FileDone`] or [`Event::JobDone`]
 /// tells its end. Drawn from [`Out::ticket`](crate::Out::ticket), rising by one each.
@@ -82,8 +83,10 @@ pub enum FileOp {
     Append {
         /// An open file.
         file: FileId,
-        /// What to write.
+        /// Shared bytes.
         data: Arc<[u8]>,
+        /// Which of them to write.
+        range: Range<usize>,
     },
     /// Forces what was written to disk.
     Sync {
@@ -231,7 +234,9 @@ impl fmt::Debug for FileOp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FileOp::Open { file, path, mode } => write!(f, "open {path:?} as {} {mode:?}", file.0),
-            FileOp::Append { file, data } => write!(f, "append {} bytes to {}", data.len(), file.0),
+            FileOp::Append { file, range, .. } => {
+                write!(f, "append {} bytes to {}", range.len(), file.0)
+            }
             FileOp::Sync { file } => write!(f, "sync {}", file.0),
             FileOp::Truncate { file, len } => write!(f, "truncate {} to {len}", file.0),
             FileOp::Read { file, len } => write!(f, "read {len} of {}", file.0),

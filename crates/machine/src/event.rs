@@ -107,7 +107,7 @@ pub struct FileError {
     pub text: String,
 }
 
-/// Facts about the process and its host, sent at the start and once a second.
+/// Facts about the process and its host, sent at the start and ten times a second.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Vitals {
     /// Bytes the allocator has handed out.

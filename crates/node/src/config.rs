@@ -36,6 +36,8 @@ pub struct Config {
     pub dir: String,
     /// `dbfilename`.
     pub dbfilename: String,
+    /// `stop-writes-on-bgsave-error`.
+    pub stop_writes_on_save_error: bool,
     /// `loglevel`.
     pub loglevel: String,
     /// `logfile`; empty: standard output.
@@ -60,6 +62,7 @@ impl Default for Config {
             appendonly: false,
             dir: String::from("."),
             dbfilename: String::from("dump.rdb"),
+            stop_writes_on_save_error: true,
             loglevel: String::from("notice"),
             logfile: String::new(),
         }
@@ -136,6 +139,11 @@ pub const DIRECTIVES: &[Directive] = &[
         |c| c.slowlog_max_len.to_string(),
         |c, w| integer(w, 0, i64::MAX).map(|n| c.slowlog_max_len = n as usize),
     ),
+    mutable(
+        "stop-writes-on-bgsave-error",
+        |c| yes_no(c.stop_writes_on_save_error),
+        |c, w| boolean(w).map(|on| c.stop_writes_on_save_error = on),
+    ),
     fixed(
         "tcp-backlog",
         |c| c.tcp_backlog.to_string(),
@@ -175,6 +183,14 @@ impl Config {
 
 fn yes_no(value: bool) -> String {
     String::from(if value { "yes" } else { "no" })
+}
+
+fn boolean(words: &[&str]) -> Result<bool, Refusal> {
+    match one(words)? {
+        word if word.eq_ignore_ascii_case("yes") => Ok(true),
+        word if word.eq_ignore_ascii_case("no") => Ok(false),
+        _ => Err(String::from("argument must be 'yes' or 'no'")),
+    }
 }
 
 fn one<'w>(words: &[&'w str]) -> Result<&'w str, Refusal> {

@@ -4,10 +4,8 @@ use crate::admit;
 use crate::node::Node;
 use front::{Login, Session, Spoken, gate};
 use machine::{Now, Out};
-use std::sync::Arc;
 use store::command::{Context, Data, Expired, Handler, Request};
 use store::keyspace::Place;
-use store::table::Hash;
 use wire::command::{self, Command, CommandId};
 use wire::reply::Reply;
 
@@ -38,62 +36,57 @@ pub(crate) struct Turn<'t> {
     pub(crate) ticks: u64,
 }
 
-/// One request, looked up.
-#[derive(Clone, Copy)]
+/// One request, looked up. It goes by reference all the way to the handler: copying it right after
+/// it was written would wait for the writes of the command before it to reach the cache.
 pub(crate) struct Call<'a> {
     pub(crate) row: Option<&'static Command>,
-    pub(crate) args: &'a [&'a [u8]],
-    /// Hash of the first key.
-    pub(crate) hash: Hash,
-    /// The arguments as shared bytes, if they came so.
-    pub(crate) bodies: &'a [Arc<[u8]>],
-    /// The request as received, if it came in one piece.
-    pub(crate) raw: Option<&'a [u8]>,
+    pub(crate) request: Request<'a>,
 }
 
 impl Node {
     /// Runs a request and writes its reply.
     #[inline]
-    pub(crate) fn execute(&mut self, session: &mut Session, call: Call<'_>, turn: &mut Turn<'_>) {
+    pub(crate) fn execute(&mut self, session: &mut Session, call: &Call<'_>, turn: &mut Turn<'_>) {
         let start = turn.buffer.len();
-        let row = match self.resolve(session, &call) {
+        let row = match self.resolve(session, call) {
             Ok(row) => row,
             Err(error) => return self.refuse(call.row, &error, turn),
         };
         let spec = self.specs[row.id as usize];
         session.last = Some(row.id);
         match spec.handler {
-            Some(handler) => self.apply(handler, session, &call, turn),
-            None => self.other(row.id, session, &call, turn),
+            Some(handler) => self.apply(handler, session, &call.request, turn),
+            None => self.other(row.id, session, call.request.args, turn),
         }
         if self.data.effects.changes() != 0 {
             self.commit();
         }
-        self.measure(row, session, &call, start, turn);
+        self.measure(row, session, call.request.args, start, turn);
     }
 
     /// The row of a request that may run.
     #[inline]
     fn resolve(&self, session: &Session, call: &Call<'_>) -> Result<&'static Command, String> {
+        let args = call.request.args;
         let Some(row) = call.row.filter(|row| row.built) else {
-            return Err(front::unknown_command(call.args));
+            return Err(front::unknown_command(args));
         };
-        let row = if row.subcommands.is_empty() || call.args.len() < 2 {
+        let row = if row.subcommands.is_empty() || args.len() < 2 {
             row
         } else {
-            let word = call.args[1];
+            let word = args[1];
             match command::lookup_sub(row, word).filter(|row| row.built) {
                 Some(row) => row,
                 None => return Err(front::unknown_subcommand(row.name, word)),
             }
         };
-        if !row.accepts(call.args.len()) {
+        if !row.accepts(args.len()) {
             return Err(front::wrong_arity(row));
         }
         let demands = self.specs[row.id as usize].demands;
         if self.stages.admit
             && (session.closed | self.closed) & demands != 0
-            && let Some(error) = admit::refusal(session, demands)
+            && let Some(error) = admit::refusal(session, self.closed, demands)
         {
             return Err(error.into());
         }
@@ -112,12 +105,18 @@ impl Node {
 
     /// A command on data.
     #[inline]
-    fn apply(&mut self, handler: Handler, session: &Session, call: &Call<'_>, turn: &mut Turn<'_>) {
+    fn apply(
+        &mut self,
+        handler: Handler,
+        session: &Session,
+        request: &Request<'_>,
+        turn: &mut Turn<'_>,
+    ) {
         let now = turn.now.wall.millis();
         let mut context = Context {
             data: Data {
                 keyspace: &mut self.data.keyspace,
-                place: Place { db: session.db, slot: 0 },
+                place: Place::new(session.db, 0),
                 now,
                 access: (now / 1000) as u32 & 0x00FF_FFFF,
                 expired: Expired::Delete,
@@ -127,18 +126,12 @@ impl Node {
             reply: Reply::new(turn.buffer, session.protocol),
             splices: &mut self.data.splices,
         };
-        handler(&mut context, &Request { args: call.args, hash: call.hash, bodies: call.bodies });
+        handler(&mut context, request);
     }
 
     /// A command about the session or the server.
     #[cold]
-    fn other(
-        &mut self,
-        id: CommandId,
-        session: &mut Session,
-        call: &Call<'_>,
-        turn: &mut Turn<'_>,
-    ) {
+    fn other(&mut self, id: CommandId, session: &mut Session, args: &[&[u8]], turn: &mut Turn<'_>) {
         let login = Login {
             password: &self.config.requirepass,
             databases: self.config.databases,
@@ -148,9 +141,9 @@ impl Node {
             now: turn.now.mono,
         };
         let mut reply = Reply::new(turn.buffer, session.protocol);
-        let spoken = front::speak(id, call.args, session, &self.sessions, login, &mut reply);
+        let spoken = front::speak(id, args, session, &self.sessions, login, &mut reply);
         if spoken == Spoken::Foreign {
-            self.serve(id, session, call.args, turn);
+            self.serve(id, session, args, turn);
         }
     }
 
@@ -167,7 +160,7 @@ impl Node {
         &mut self,
         row: &'static Command,
         session: &Session,
-        call: &Call<'_>,
+        args: &[&[u8]],
         start: usize,
         turn: &mut Turn<'_>,
     ) {
@@ -183,19 +176,19 @@ impl Node {
             self.statistics.failed(row.id, &turn.buffer[start..]);
         }
         if spent >= self.slow_ticks {
-            self.slow(row, session, call, spent, turn.now);
+            self.slow(row, session, args, spent, turn.now);
         }
     }
 
     #[cold]
-    fn slow(&mut self, row: &Command, session: &Session, call: &Call<'_>, spent: u64, now: Now) {
+    fn slow(&mut self, row: &Command, session: &Session, args: &[&[u8]], spent: u64, now: Now) {
         if row.flags.has(command::flag::SKIP_SLOWLOG) {
             return;
         }
         let micros = self.statistics.micros(spent) as u64;
         let who = (session.remote(), session.name.clone());
         let most = self.config.slowlog_max_len;
-        self.slowlog.add(call.args, now.wall.secs(), micros, who, most);
+        self.slowlog.add(args, now.wall.secs(), micros, who, most);
     }
 
     /// Takes over a changed `slowlog-log-slower-than`.

@@ -57,10 +57,7 @@ impl Node {
             }
             "memory" => self.memory_section(&mut field),
             "persistence" => {
-                field("loading", &0);
-                field("rdb_changes_since_last_save", &self.data.changes);
-                field("rdb_bgsave_in_progress", &0);
-                field("aof_enabled", &0);
+                self.persistence_section(now, &mut field);
             }
             "stats" => self.stats_section(&mut field),
             "replication" => {
@@ -112,6 +109,36 @@ impl Node {
         field("allocator_allocated", &vitals.memory_allocated);
         field("allocator_active", &vitals.memory_active);
         field("mem_allocator", &"jemalloc");
+    }
+
+    fn persistence_section(&self, now: Now, field: &mut Field<'_>) {
+        let persist = &self.persist;
+        field("loading", &u8::from(persist.loading.is_some()));
+        field("async_loading", &0);
+        field("rdb_changes_since_last_save", &self.data.changes);
+        field("rdb_bgsave_in_progress", &u8::from(persist.export.is_some()));
+        field("rdb_last_save_time", &persist.last_save);
+        field("rdb_last_bgsave_status", &if persist.last_ok { "ok" } else { "err" });
+        field("rdb_last_bgsave_time_sec", &persist.last_took);
+        let current = persist
+            .export
+            .as_ref()
+            .map_or(-1, |export| (now.mono.since(export.since).0 / 1_000_000_000) as i64);
+        field("rdb_current_bgsave_time_sec", &current);
+        field("rdb_saves", &persist.saves);
+        field("rdb_last_cow_size", &0);
+        field("rdb_last_load_keys_loaded", &persist.loaded.0);
+        field("rdb_last_load_keys_expired", &persist.loaded.1);
+        field("aof_enabled", &0);
+        if let Some(loading) = &persist.loading {
+            field("loading_total_bytes", &loading.total);
+            field("loading_loaded_bytes", &loading.read);
+        }
+        if persist.export.is_some() {
+            let (taken, all) = self.data.keyspace.snapshot_progress();
+            field("current_save_keys_processed", &taken);
+            field("current_save_keys_total", &all);
+        }
     }
 
     fn stats_section(&self, field: &mut Field<'_>) {

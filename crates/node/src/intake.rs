@@ -5,6 +5,7 @@ use crate::node::Node;
 use front::Session;
 use machine::{ConnId, Now, Out};
 use std::sync::Arc;
+use store::command::Request;
 use store::keyspace::Place;
 use store::table::Hash;
 use wire::ProtocolError;
@@ -27,6 +28,9 @@ impl Node {
         };
         let mut buffer = out.take_reply(conn);
         let before = buffer.len();
+        if session.waiting {
+            return self.sessions.put_back(session);
+        }
         session.active = now.mono;
         let ticks = if self.stages.clock { out.ticks() } else { 0 };
         let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
@@ -54,7 +58,7 @@ impl Node {
     fn requests(&mut self, session: &mut Session, bytes: &[u8], turn: &mut Turn<'_>) -> usize {
         let mut at = 0;
         let mut batch = Batch::new();
-        while !session.closing {
+        while !session.closing && !session.waiting {
             let limits = Limits {
                 authenticated: session.is_authenticated(),
                 max_bulk: self.config.max_bulk,
@@ -63,8 +67,15 @@ impl Node {
             batch.clear();
             match session.decoder.decode(&bytes[at..], &mut batch, &limits) {
                 Ok(Progress::More { consumed }) => {
-                    at += consumed;
-                    self.batch(session, &batch, turn);
+                    match self.batch(session, &batch, turn) {
+                        None => at += consumed,
+                        // The rest will be offered again when the session goes on.
+                        Some(next) => {
+                            session.decoder.rewind();
+                            at = next.as_ptr() as usize - bytes.as_ptr() as usize;
+                            break;
+                        }
+                    }
                     if batch.is_empty() || at == bytes.len() {
                         break;
                     }
@@ -88,11 +99,17 @@ impl Node {
     }
 
     /// Runs a batch in three sweeps, so that memory has time to arrive: look up and ask for
-    /// buckets, ask for entries, execute.
+    /// buckets, ask for entries, execute. Returns the first request that has to wait, if one has.
     #[inline]
-    fn batch(&mut self, session: &mut Session, batch: &Batch<'_>, turn: &mut Turn<'_>) {
+    fn batch<'a>(
+        &mut self,
+        session: &mut Session,
+        batch: &Batch<'a>,
+        turn: &mut Turn<'_>,
+    ) -> Option<&'a [u8]> {
         let mut ahead = [Ahead::default(); BATCH];
-        let place = Place { db: session.db, slot: 0 };
+        let before = turn.buffer.len();
+        let place = Place::new(session.db, 0);
         let prefetch = self.stages.prefetch && batch.len() > 1;
         for (i, ahead) in ahead[..batch.len()].iter_mut().enumerate() {
             let args = batch.args(i);
@@ -102,25 +119,27 @@ impl Node {
             }
         }
         if prefetch {
-            for ahead in &ahead[..batch.len()] {
+            for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
                 if ahead.hash != Hash::default() {
-                    self.data.keyspace.prefetch_entry(place, ahead.hash);
+                    // A new value is about as long as the old one, and a read one as the last ones.
+                    let len = batch.args(i).get(2).map_or(self.usual_reply, |value| value.len());
+                    self.data.keyspace.prefetch_entry(place, ahead.hash, len);
                 }
             }
         }
         for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
-            let call = Call {
-                row: ahead.row,
-                args: batch.args(i),
-                hash: ahead.hash,
-                bodies: &[],
-                raw: Some(batch.raw(i)),
-            };
-            self.execute(session, call, turn);
+            let request = Request { args: batch.args(i), hash: ahead.hash, bodies: &[] };
+            self.execute(session, &Call { row: ahead.row, request }, turn);
             if session.closing {
                 break;
             }
+            if session.waiting && i + 1 < batch.len() {
+                return Some(batch.raw(i + 1));
+            }
         }
+        let grown = turn.buffer.len() - before;
+        self.usual_reply = (self.usual_reply * 3 + grown / batch.len().max(1)) / 4;
+        None
     }
 
     #[inline]
@@ -140,14 +159,8 @@ impl Node {
     fn assembled(&mut self, session: &mut Session, request: &Assembled, turn: &mut Turn<'_>) {
         let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
         let ahead = self.look_ahead(&args);
-        let call = Call {
-            row: ahead.row,
-            args: &args,
-            hash: ahead.hash,
-            bodies: &request.args,
-            raw: None,
-        };
-        self.execute(session, call, turn);
+        let request = Request { args: &args, hash: ahead.hash, bodies: &request.args };
+        self.execute(session, &Call { row: ahead.row, request }, turn);
     }
 
     #[cold]

@@ -10,9 +10,11 @@
 mod admit;
 pub mod config;
 mod execute;
+mod export;
 mod info;
 mod intake;
 mod node;
+mod persist;
 mod server;
 mod slowlog;
 mod stages;

@@ -2,13 +2,14 @@
 
 use crate::config::Config;
 use crate::execute::{Spec, specs};
+use crate::persist::Persist;
 use crate::slowlog::Slowlog;
 use crate::stages::Stages;
 use crate::statistics::Statistics;
 use front::Sessions;
 use machine::{
-    Action, ConnId, Event, Instant, Level, ListenOn, Machine, NetError, Now, Out, Peer, Signal,
-    Splice, Token, Vitals,
+    Action, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine, NetError, Now,
+    Out, Peer, Signal, Span, Splice, Ticket, Token, Vitals,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use store::command::Counters;
@@ -44,8 +45,12 @@ pub struct Node {
     pub(crate) closed: u32,
     /// `slowlog-log-slower-than` in ticks; `u64::MAX`: off.
     pub(crate) slow_ticks: u64,
+    /// Bytes of a reply, on a sliding average: how much of an entry a read will want.
+    pub(crate) usual_reply: usize,
     pub(crate) vitals: Vitals,
     pub(crate) started: Instant,
+    pub(crate) persist: Persist,
+    next_cron: Instant,
     listeners: Listeners,
 }
 
@@ -89,8 +94,11 @@ impl Node {
             specs: specs(),
             closed: 0,
             slow_ticks: u64::MAX,
+            usual_reply: 0,
             vitals: Vitals::default(),
             started: Instant::default(),
+            persist: Persist::new(),
+            next_cron: Instant::default(),
             listeners: Listeners::default(),
             config: setup.config,
         }
@@ -100,6 +108,7 @@ impl Node {
         self.started = now.mono;
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
+        self.start_loading(now, out);
         if self.config.port == 0 {
             return;
         }
@@ -171,22 +180,17 @@ impl Node {
         self.sessions.open(conn, peer.clone(), now.mono, authenticated);
     }
 
-    /// Ends the process in order.
-    pub(crate) fn shut_down(&mut self, out: &mut Out) {
-        out.log(Level::Warning, format_args!("Holdfast is now ready to exit, bye bye..."));
-        out.act(Action::Exit { status: 0 });
-    }
-
-    fn signal(&mut self, signal: Signal, out: &mut Out) {
+    fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
         let name = match signal {
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
         };
         out.log(Level::Notice, format_args!("Received {name} scheduling shutdown..."));
-        self.shut_down(out);
+        self.shut_down(None, now, out);
     }
 
-    fn turn_end(&mut self, out: &mut Out) {
+    fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
+        self.advance_export(units, now, out);
         let discarded = self.data.keyspace.take_discarded();
         if !discarded.is_empty() {
             // Freeing millions of entries takes long; another thread has the time.
@@ -196,6 +200,23 @@ impl Node {
             }));
         }
     }
+
+    /// What is due every tenth of a second.
+    fn cron(&mut self, now: Now, out: &mut Out) {
+        self.next_cron = now.mono + Span::millis(100);
+        self.check_save_points(now, out);
+    }
+
+    fn file_done(
+        &mut self,
+        ticket: Ticket,
+        result: Result<FileOutput, FileError>,
+        now: Now,
+        out: &mut Out,
+    ) {
+        self.load_step(ticket, &result, now, out);
+        self.save_step(ticket, &result, now, out);
+    }
 }
 
 impl Machine for Node {
@@ -203,7 +224,7 @@ impl Machine for Node {
     fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Out) {
         match event {
             Event::Received { conn, bytes } => self.received(conn, bytes, now, out),
-            Event::TurnEnd { .. } => self.turn_end(out),
+            Event::TurnEnd { units } => self.turn_end(units, now, out),
             Event::Body { conn, body } => self.body(conn, body),
             Event::Accepted { conn, peer, .. } => self.accepted(conn, peer, now, out),
             Event::Closed { conn, .. } => drop(self.sessions.close(conn)),
@@ -211,19 +232,19 @@ impl Machine for Node {
             Event::Listening { .. } => self.listening(out),
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
             Event::Vitals(vitals) => self.vitals = vitals.clone(),
-            Event::Signal(signal) => self.signal(signal, out),
+            Event::Signal(signal) => self.signal(signal, now, out),
+            Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
+            Event::JobDone { ticket, result } => self.job_done(ticket, result, out),
+            Event::Wake => self.cron(now, out),
             Event::Connected { .. }
             | Event::ConnectFailed { .. }
             | Event::Resolved { .. }
             | Event::Drained { .. }
-            | Event::FileDone { .. }
-            | Event::JobDone { .. }
-            | Event::Mail { .. }
-            | Event::Wake => {}
+            | Event::Mail { .. } => {}
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        None
+        Some(self.next_cron)
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::{self, Directive};
 use crate::execute::Turn;
 use crate::node::Node;
+use crate::persist::{Asked, Ending};
 use front::Session;
 use wire::command::CommandId;
 use wire::number;
@@ -18,9 +19,7 @@ impl Node {
         turn: &mut Turn<'_>,
     ) {
         if id == CommandId::Shutdown {
-            self.shut_down(turn.out);
-            session.closing = true;
-            return;
+            return self.shutdown(&args[1..], session, turn);
         }
         let now = turn.now;
         let mut reply = Reply::new(turn.buffer, session.protocol);
@@ -42,6 +41,9 @@ impl Node {
                 self.statistics.reset();
                 reply.ok();
             }
+            CommandId::Bgsave => self.bgsave(&args[1..], now, turn.out, reply),
+            CommandId::Save => self.save(session, now, turn.out, reply),
+            CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
             CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),
             CommandId::SlowlogLen => reply.integer(self.slowlog.len() as i64),
             CommandId::SlowlogReset => {
@@ -55,6 +57,30 @@ impl Node {
             CommandId::Flushdb => self.flush(session.db..session.db + 1, &args[1..], reply),
             // A row marked built without code to run is a fault of the program, not of the client.
             _ => reply.error("ERR this command is not built"),
+        }
+    }
+
+    /// SHUTDOWN: without an answer when it succeeds.
+    fn shutdown(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
+        let mut save = None;
+        let mut known = true;
+        for word in words {
+            match word.to_ascii_lowercase().as_slice() {
+                b"save" if save.is_none() => save = Some(true),
+                b"nosave" if save.is_none() => save = Some(false),
+                b"now" | b"force" => {}
+                _ => known = false,
+            }
+        }
+        if !known {
+            return Reply::new(turn.buffer, session.protocol).error("ERR syntax error");
+        }
+        match self.shut_down(save, turn.now, turn.out) {
+            Ending::Now => session.closing = true,
+            Ending::AfterSave => {
+                session.waiting = true;
+                self.persist.waiting.push((session.conn, Asked::Shutdown));
+            }
         }
     }
 

@@ -124,7 +124,8 @@ impl Statistics {
         let mut by_micros = [0; BUCKETS];
         for (log, count) in stats.histogram.iter().enumerate() {
             let upper = self.micros(1u64.checked_shl(log as u32 + 1).unwrap_or(u64::MAX));
-            let power = (upper.max(1.0) as u64).next_power_of_two().trailing_zeros() as usize;
+            let upper = (upper.max(1.0) as u64).min(1 << 62);
+            let power = upper.next_power_of_two().trailing_zeros() as usize;
             by_micros[power.min(BUCKETS - 1)] += count;
         }
         let mut total = 0;

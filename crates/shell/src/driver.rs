@@ -26,7 +26,7 @@ const WAKER: mio::Token = mio::Token(usize::MAX - 1);
 const SIGNALS: mio::Token = mio::Token(usize::MAX - 2);
 /// How many events one poll takes.
 const EVENTS: usize = 1024;
-const VITALS_EVERY: Span = Span::secs(1);
+const VITALS_EVERY: Span = Span::millis(100);
 
 /// An event that came about while another one was handled.
 pub(crate) enum Later {

@@ -58,7 +58,7 @@ impl Worker {
     fn perform(&mut self, op: FileOp) -> io::Result<FileOutput> {
         match op {
             FileOp::Open { file, path, mode } => return self.open(file, &path, mode),
-            FileOp::Append { file, data } => self.file(file)?.write_all(&data)?,
+            FileOp::Append { file, data, range } => self.file(file)?.write_all(&data[range])?,
             FileOp::Sync { file } => self.file(file)?.sync_data()?,
             FileOp::Truncate { file, len } => {
                 let file = self.file(file)?;

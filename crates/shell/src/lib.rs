@@ -9,6 +9,7 @@
 //! offloaded jobs) and report through one channel; they never touch a machine.
 mod accept;
 mod actions;
+pub mod allocator;
 mod background;
 mod buffer;
 mod clock;

@@ -87,7 +87,7 @@ impl Process {
             FileOp::Sync { .. } | FileOp::Replace { .. } | FileOp::Rename { .. } => {
                 core.chance.between(200_000, 5_000_000)
             }
-            FileOp::Append { data, .. } => 5_000 + data.len() as u64 / 2,
+            FileOp::Append { range, .. } => 5_000 + range.len() as u64 / 2,
             FileOp::Read { len, .. } => 5_000 + *len as u64 / 4,
             _ => 20_000,
         };

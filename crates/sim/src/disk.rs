@@ -58,13 +58,14 @@ impl Disk {
                 return Ok(FileOutput::Opened { len });
             }
             FileOp::Read { file, len } => return self.read(opens, file, len),
-            FileOp::Append { file, data } => {
+            FileOp::Append { file, data, range } => {
+                let data = &data[range];
                 let full = self.full;
                 let node = self.writable(opens, file)?;
                 if full && !data.is_empty() {
                     return Err(error(FileErrorKind::Full));
                 }
-                node.content.extend_from_slice(&data);
+                node.content.extend_from_slice(data);
             }
             FileOp::Sync { file } => {
                 let node = opens.get(&file).ok_or_else(|| error(FileErrorKind::Other))?.node;

@@ -5,12 +5,30 @@ use crate::table::{Edit, EntryRef, Hash, Hasher, Table};
 use wire::slot::SLOTS;
 
 /// Where a key lives: its database and, in cluster mode, its slot (0 otherwise).
+///
+/// One word, so that copying it right after it was made is one store and one load of the same
+/// width; anything else waits for the writes of the command before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Place {
+pub struct Place(u64);
+
+impl Place {
+    /// A database and a slot.
+    #[inline]
+    pub const fn new(db: u32, slot: u16) -> Self {
+        Place((db as u64) << 16 | slot as u64)
+    }
+
     /// Database number.
-    pub db: u32,
+    #[inline]
+    pub const fn db(self) -> u32 {
+        (self.0 >> 16) as u32
+    }
+
     /// Hash slot.
-    pub slot: u16,
+    #[inline]
+    pub const fn slot(self) -> u16 {
+        self.0 as u16
+    }
 }
 
 /// All data of a node.
@@ -75,9 +93,9 @@ impl Keyspace {
     /// The table of a place, if it holds anything.
     #[inline]
     pub fn table(&self, place: Place) -> Option<&Table> {
-        match &self.databases[place.db as usize] {
+        match &self.databases[place.db() as usize] {
             Database::Whole(table) => Some(table),
-            Database::Slotted(slots) => slots.tables[place.slot as usize].as_deref(),
+            Database::Slotted(slots) => slots.tables[place.slot() as usize].as_deref(),
         }
     }
 
@@ -88,27 +106,27 @@ impl Keyspace {
     }
 
     /// A key for changing. See [`Table::edit`].
-    #[inline]
+    #[inline(always)]
     pub fn edit<'t, 'k>(&'t mut self, place: Place, hash: Hash, key: &'k [u8]) -> Edit<'t, 'k> {
-        let table = match &mut self.databases[place.db as usize] {
+        let table = match &mut self.databases[place.db() as usize] {
             Database::Whole(table) => table,
-            Database::Slotted(slots) => slots.tables[place.slot as usize]
+            Database::Slotted(slots) => slots.tables[place.slot() as usize]
                 .get_or_insert_with(|| Box::new(Table::new(self.hasher))),
         };
         table.edit(hash, key, &mut self.snapshot)
     }
 
     /// As [`Keyspace::edit`], for a key that will not be added: makes no table for it.
-    #[inline]
+    #[inline(always)]
     pub fn edit_existing<'t, 'k>(
         &'t mut self,
         place: Place,
         hash: Hash,
         key: &'k [u8],
     ) -> Option<Edit<'t, 'k>> {
-        let table = match &mut self.databases[place.db as usize] {
+        let table = match &mut self.databases[place.db() as usize] {
             Database::Whole(table) => table,
-            Database::Slotted(slots) => slots.tables[place.slot as usize].as_mut()?,
+            Database::Slotted(slots) => slots.tables[place.slot() as usize].as_mut()?,
         };
         Some(table.edit(hash, key, &mut self.snapshot))
     }
@@ -121,18 +139,18 @@ impl Keyspace {
         }
     }
 
-    /// Brings a key's entry towards the processor.
+    /// Brings a key's entry towards the processor, as much of it as a value of `len` bytes takes.
     #[inline]
-    pub fn prefetch_entry(&self, place: Place, hash: Hash) {
+    pub fn prefetch_entry(&self, place: Place, hash: Hash, len: usize) {
         if let Some(table) = self.table(place) {
-            table.prefetch_entry(hash);
+            table.prefetch_entry(hash, len);
         }
     }
 
     /// The tables of a database that exist, with their places.
     pub fn tables(&self, db: u32) -> impl Iterator<Item = (Place, &Table)> {
         let whole = match &self.databases[db as usize] {
-            Database::Whole(table) => Some((Place { db, slot: 0 }, &**table)),
+            Database::Whole(table) => Some((Place::new(db, 0), &**table)),
             Database::Slotted(_) => None,
         };
         let slots = match &self.databases[db as usize] {
@@ -140,7 +158,7 @@ impl Keyspace {
             Database::Slotted(slots) => &slots.tables,
         };
         let slots = slots.iter().enumerate().filter_map(move |(slot, table)| {
-            Some((Place { db, slot: slot as u16 }, table.as_deref()?))
+            Some((Place::new(db, slot as u16), table.as_deref()?))
         });
         whole.into_iter().chain(slots)
     }
@@ -165,10 +183,10 @@ impl Keyspace {
         self.databases.swap(a as usize, b as usize);
         for item in &mut self.walk {
             if let Item::Live(place) = item {
-                if place.db == a {
-                    place.db = b;
-                } else if place.db == b {
-                    place.db = a;
+                if place.db() == a {
+                    *place = Place::new(b, place.slot());
+                } else if place.db() == b {
+                    *place = Place::new(a, place.slot());
                 }
             }
         }
@@ -180,11 +198,11 @@ impl Keyspace {
         let slotted = matches!(self.databases[db as usize], Database::Slotted(_));
         let new = Database::new(slotted, self.hasher);
         match std::mem::replace(&mut self.databases[db as usize], new) {
-            Database::Whole(table) => self.discard(Place { db, slot: 0 }, table),
+            Database::Whole(table) => self.discard(Place::new(db, 0), table),
             Database::Slotted(slots) => {
                 for (slot, table) in slots.tables.into_iter().enumerate() {
                     if let Some(table) = table {
-                        self.discard(Place { db, slot: slot as u16 }, table);
+                        self.discard(Place::new(db, slot as u16), table);
                     }
                 }
             }
@@ -193,8 +211,8 @@ impl Keyspace {
 
     /// Empties a slot.
     pub fn clear_slot(&mut self, place: Place) {
-        if let Database::Slotted(slots) = &mut self.databases[place.db as usize]
-            && let Some(table) = slots.tables[place.slot as usize].take()
+        if let Database::Slotted(slots) = &mut self.databases[place.db() as usize]
+            && let Some(table) = slots.tables[place.slot() as usize].take()
         {
             self.discard(place, table);
         }
@@ -234,7 +252,7 @@ impl Keyspace {
                 table.label = db;
                 if !table.is_empty() {
                     self.expected += table.len() as u64;
-                    self.walk.push(Item::Live(Place { db, slot }));
+                    self.walk.push(Item::Live(Place::new(db, slot)));
                 }
             };
             match database {
@@ -270,9 +288,9 @@ impl Keyspace {
             };
             let table = match item {
                 Item::Owned(table) => Some(&mut **table),
-                Item::Live(place) => match &mut self.databases[place.db as usize] {
+                Item::Live(place) => match &mut self.databases[place.db() as usize] {
                     Database::Whole(table) => Some(&mut **table),
-                    Database::Slotted(slots) => slots.tables[place.slot as usize].as_deref_mut(),
+                    Database::Slotted(slots) => slots.tables[place.slot() as usize].as_deref_mut(),
                 },
             };
             if let Some(table) = table {

@@ -66,7 +66,7 @@ impl Pair {
     }
 
     fn place(&self, db: u32, key: &[u8]) -> Place {
-        Place { db, slot: if self.slotted { wire::slot::slot(key) % 3 } else { 0 } }
+        Place::new(db, if self.slotted { wire::slot::slot(key) % 3 } else { 0 })
     }
 
     fn put(&mut self, db: u32, key: &[u8], value: &[u8], expires: Option<u64>) {

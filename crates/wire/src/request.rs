@@ -171,6 +171,14 @@ impl Decoder {
         assembly.push(body);
     }
 
+    /// Forgets an unfinished request that it remembers, because the bytes from an earlier request on
+    /// will be offered again.
+    pub fn rewind(&mut self) {
+        self.at = 0;
+        self.left = 0;
+        self.spans.clear();
+    }
+
     /// Whether nothing is remembered between calls. Bytes not consumed are the caller's to know.
     pub fn is_idle(&self) -> bool {
         self.left == 0 && self.assembly.is_none()

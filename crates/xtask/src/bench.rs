@@ -20,7 +20,29 @@ mod stages;
 
 pub(crate) use options::Options;
 
-use anyhow::{Result, bail};
+use std::fs::File;
+
+use anyhow::{Context, Result, bail};
+
+/// Other work on the machine takes time on both cores and empties the caches.
+fn warn_if_busy() -> Result<()> {
+    let load = cpu::machine_load()?;
+    if load > 0.5 {
+        eprintln!("the machine is busy (load {load:.1}): figures will be too high and unsteady");
+    }
+    Ok(())
+}
+
+/// Waits for any other benchmark on this machine to end: both would use the same two cores.
+fn take_turn() -> Result<File> {
+    let path = std::env::temp_dir().join("holdfast-bench.lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another benchmark to end");
+        file.lock()?;
+    }
+    Ok(file)
+}
 
 /// Runs the variant of the benchmark that the options ask for.
 pub(crate) fn run(options: &Options) -> Result<()> {
@@ -29,10 +51,12 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if cases.is_empty() {
         bail!("--only names no case; there are: {}", options.case_names());
     }
+    let _turn = take_turn()?;
     if options.stages {
         return stages::run(options, &cases);
     }
     let programs = peers::programs(options)?;
+    warn_if_busy()?;
     if options.memory {
         return memory::run(options, &programs);
     }

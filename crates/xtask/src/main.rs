@@ -4,7 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod test;
+mod tidy;
 mod tree;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -19,10 +23,23 @@ struct Arguments {
 enum Task {
     /// Measure our server beside Valkey and Redis on this machine
     Bench(Box<bench::Options>),
+    /// Run everything a change must pass, up to the first red
+    Test,
+    /// Check the house rules: edges, budgets, bans, words
+    Tidy(tidy::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Test => test::run(),
+        Task::Tidy(options) => tidy::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -3,11 +3,13 @@
 //! Tasks work from any folder inside the tree.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// The root of the source tree.
+/// The root of the source tree: the one Cargo runs us for. The one we were compiled in may be
+/// another, where several trees share a build folder.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let here = std::env::var_os("CARGO_MANIFEST_DIR");
+    let here = here.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     here.ancestors().nth(2).expect("xtask is two folders below the root").to_path_buf()
 }
 

@@ -15,7 +15,7 @@ fn open(file: u32, path: &str, mode: OpenMode) -> FileOp {
 }
 
 fn append(file: u32, data: &[u8]) -> FileOp {
-    FileOp::Append { file: FileId(file), data: Arc::from(data) }
+    FileOp::Append { file: FileId(file), range: 0..data.len(), data: Arc::from(data) }
 }
 
 fn read(file: u32) -> FileOp {

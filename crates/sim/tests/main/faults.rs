@@ -40,7 +40,11 @@ impl Machine for Sink {
                         out.file(FileOp::Sync { file: FileId(1) });
                     }
                 }
-                out.file(FileOp::Append { file: FileId(1), data: Arc::from(bytes) });
+                out.file(FileOp::Append {
+                    file: FileId(1),
+                    range: 0..bytes.len(),
+                    data: Arc::from(bytes),
+                });
             }
             Event::Closed { why, .. } => out.log(Level::Notice, format_args!("closed {why:?}")),
             _ => {}

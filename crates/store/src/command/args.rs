@@ -27,6 +27,7 @@ impl<'a> Args<'a> {
     }
 
     /// The next argument.
+    #[allow(clippy::should_implement_trait, reason = "a cursor, not an iterator")]
     pub fn next(&mut self) -> Option<&'a [u8]> {
         if self.error.is_some() {
             return None;

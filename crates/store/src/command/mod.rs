@@ -114,7 +114,7 @@ const HANDLERS: [Option<Handler>; wire::command::COUNT] = {
 
 impl Data<'_> {
     /// A key for reading: counts a hit or a miss, notes the access, hides what has expired.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
         let access = self.access;
         let Some(mut edit) = self.keyspace.edit_existing(self.place, hash, key) else {
@@ -148,7 +148,7 @@ impl Data<'_> {
     }
 
     /// A key for changing; what has expired is removed first.
-    #[inline]
+    #[inline(always)]
     pub fn edit<'s, 'k>(&'s mut self, hash: Hash, key: &'k [u8]) -> Edit<'s, 'k> {
         let mut edit = self.keyspace.edit(self.place, hash, key);
         if let Some(entry) = edit.entry() {

@@ -22,6 +22,7 @@ use crate::value::{Big, New, View};
 use entry::Entry;
 use segment::{Bucket, LANES, MAX_BITS, REACH, Segment, home, tag};
 use std::marker::PhantomData;
+use std::num::NonZeroUsize;
 
 /// What a snapshot remembers of a segment. Kept beside the directory, at the first of the places
 /// that lead to the segment, because only a running snapshot reads it.
@@ -54,12 +55,37 @@ pub struct Table {
 // SAFETY: a table owns its segments and entries, and nothing else refers to them.
 unsafe impl Send for Table {}
 
-/// Where an entry is.
+/// Where an entry is: the address of its bucket, and its lane in the six low bits. One word, so
+/// that handing it on costs a register (see [`crate::keyspace::Place`]).
+///
+/// Invariant: valid from the look-up that made it until the table changes otherwise.
 #[derive(Clone, Copy)]
-struct Place {
-    segment: Segment,
-    bucket: usize,
-    lane: usize,
+struct Place(NonZeroUsize);
+
+impl Place {
+    #[inline]
+    fn new(bucket: &Bucket, lane: usize) -> Place {
+        let address = std::ptr::from_ref(bucket) as usize;
+        debug_assert!(lane < LANES && address.is_multiple_of(64));
+        Place(NonZeroUsize::new(address | lane).expect("a reference is not null"))
+    }
+
+    #[inline]
+    fn lane(self) -> usize {
+        self.0.get() & 63
+    }
+
+    #[inline]
+    fn bucket(self) -> *mut Bucket {
+        (self.0.get() & !63) as *mut Bucket
+    }
+
+    /// The entry there.
+    #[inline]
+    fn entry(self) -> Entry {
+        // SAFETY: by the invariant the bucket is live and the lane holds an entry.
+        unsafe { Entry::at((*self.bucket()).address(self.lane())) }
+    }
 }
 
 /// An entry as a reader sees it.
@@ -154,15 +180,14 @@ impl Table {
         unsafe { segment.bucket(index) }
     }
 
-    #[inline]
-    fn bucket_mut(&mut self, segment: Segment, index: usize) -> &mut Bucket {
-        debug_assert!(index < 1 << self.bits);
-        // SAFETY: as in `bucket`, and `&mut self` excludes other references.
-        unsafe { segment.bucket_mut(index) }
+    /// The number of a place's bucket within the segment of its hash.
+    fn bucket_index(&self, hash: u64, place: Place) -> usize {
+        let first = std::ptr::from_ref(self.bucket(self.segment(hash), 0)) as usize;
+        (place.bucket() as usize - first) / size_of::<Bucket>()
     }
 
     #[inline]
-    fn find(&self, hash: Hash, key: &[u8]) -> Option<(Place, Entry)> {
+    fn find(&self, hash: Hash, key: &[u8]) -> Option<Place> {
         let hash = hash.0;
         let segment = self.segment(hash);
         let first = home(hash, segment.depth(), self.bits);
@@ -174,7 +199,7 @@ impl Table {
                 if let Some(entry) = bucket.entry(lane)
                     && entry.key() == key
                 {
-                    return Some((Place { segment, bucket: index, lane }, entry));
+                    return Some(Place::new(bucket, lane));
                 }
             }
             if !bucket.overflowed() {
@@ -187,7 +212,7 @@ impl Table {
     /// The entry of a key, expired or not.
     #[inline]
     pub fn get(&self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
-        self.find(hash, key).map(|(_, entry)| EntryRef::new(entry))
+        self.find(hash, key).map(|place| EntryRef::new(place.entry()))
     }
 
     /// Brings the bucket of a hash towards the processor.
@@ -197,22 +222,27 @@ impl Table {
         prefetch(self.bucket(segment, home(hash.0, segment.depth(), self.bits)));
     }
 
-    /// Brings the entry that a hash most likely belongs to towards the processor. Worth it after
-    /// [`Table::prefetch_bucket`] has had time to work.
+    /// Brings the entry that a hash most likely belongs to towards the processor, as many bytes
+    /// of it as a value of `len` bytes may take. Worth it after [`Table::prefetch_bucket`] has had
+    /// time to work.
     #[inline]
-    pub fn prefetch_entry(&self, hash: Hash) {
+    pub fn prefetch_entry(&self, hash: Hash, len: usize) {
+        /// Beyond this the processor's own prefetching has caught on.
+        const MOST: usize = 512;
         let segment = self.segment(hash.0);
         let bucket = self.bucket(segment, home(hash.0, segment.depth(), self.bits));
         if let Some(lane) = bucket.matches(tag(hash.0)).next() {
-            let hint = bucket.hint(lane);
-            prefetch(hint);
-            prefetch(hint.wrapping_add(64));
+            let hint = bucket.address(lane);
+            // The header, the key and where the allocation starts within a line.
+            for line in (0..96 + len.min(MOST)).step_by(64) {
+                prefetch(hint.wrapping_add(line));
+            }
         }
     }
 
     /// The one way to change the table: looks a key up and lets the snapshot take what is about to
     /// change.
-    #[inline]
+    #[inline(always)]
     pub fn edit<'t, 'k>(
         &'t mut self,
         hash: Hash,
@@ -449,27 +479,27 @@ pub struct Edit<'t, 'k> {
     snapshot: &'t mut Snapshot,
     hash: Hash,
     key: &'k [u8],
-    place: Option<(Place, Entry)>,
+    place: Option<Place>,
 }
 
 impl<'t> Edit<'t, '_> {
     /// Ends the edit and gives what the key holds for reading.
     #[inline]
     pub fn into_entry(self) -> Option<EntryRef<'t>> {
-        self.place.map(|(_, entry)| EntryRef::new(entry))
+        self.place.map(|place| EntryRef::new(place.entry()))
     }
 
     /// What the key holds now.
     #[inline]
     pub fn entry(&self) -> Option<EntryRef<'_>> {
-        self.place.map(|(_, entry)| EntryRef::new(entry))
+        self.place.map(|place| EntryRef::new(place.entry()))
     }
 
     /// Stores a value with this expiry, in place of any old one.
     #[inline]
     pub fn put(&mut self, value: New<'_>, expires: Option<u64>) {
         match self.place {
-            Some((place, old)) => self.overwrite(place, old, value, expires),
+            Some(place) => self.overwrite(place, value, expires),
             None => self.insert(value, expires),
         }
     }
@@ -481,8 +511,9 @@ impl<'t> Edit<'t, '_> {
     }
 
     #[inline]
-    fn overwrite(&mut self, place: Place, old: Entry, value: New<'_>, expires: Option<u64>) {
+    fn overwrite(&mut self, place: Place, value: New<'_>, expires: Option<u64>) {
         self.capture(place);
+        let old = place.entry();
         let before = old.footprint();
         let was_volatile = old.has_ttl().then(|| old.index());
         let new = if was_volatile.is_some() == expires.is_some() {
@@ -500,8 +531,9 @@ impl<'t> Edit<'t, '_> {
     /// Puts a possibly moved entry in its place and sets the counts right.
     #[inline]
     fn settle(&mut self, place: Place, new: Entry, before: usize, was_volatile: Option<u32>) {
+        // SAFETY: the place is valid, and `&mut self` excludes references into the bucket.
+        unsafe { (*place.bucket()).moved(place.lane(), new) };
         let table = &mut *self.table;
-        table.bucket_mut(place.segment, place.bucket).moved(place.lane, new);
         table.footprint = table.footprint - before + new.footprint();
         match (was_volatile, new.has_ttl()) {
             (None, false) => {}
@@ -509,7 +541,6 @@ impl<'t> Edit<'t, '_> {
             (Some(index), false) => table.drop_volatile(index),
             (None, true) => table.add_volatile(new),
         }
-        self.place = Some((place, new));
     }
 
     fn insert(&mut self, value: New<'_>, expires: Option<u64>) {
@@ -522,7 +553,7 @@ impl<'t> Edit<'t, '_> {
             }
             // SAFETY: the segment is in the directory, and `&mut` excludes references into it.
             if let Some((bucket, lane)) = unsafe { segment.insert(self.table.bits, hash, entry) } {
-                self.place = Some((Place { segment, bucket, lane }, entry));
+                self.place = Some(Place::new(self.table.bucket(segment, bucket), lane));
                 break;
             }
             self.table.grow(hash, self.snapshot);
@@ -548,15 +579,18 @@ impl<'t> Edit<'t, '_> {
     #[inline]
     fn capture(&mut self, place: Place) {
         if self.snapshot.is_running() {
-            self.table.capture(self.hash.0, place.bucket, self.snapshot);
+            let bucket = self.table.bucket_index(self.hash.0, place);
+            self.table.capture(self.hash.0, bucket, self.snapshot);
         }
     }
 
     /// Removes the key; whether it was there.
     pub fn remove(&mut self) -> bool {
-        let Some((place, entry)) = self.place else { return false };
+        let Some(place) = self.place else { return false };
         self.capture(place);
-        self.table.bucket_mut(place.segment, place.bucket).clear(place.lane);
+        let entry = place.entry();
+        // SAFETY: the place is valid, and `&mut self` excludes references into the bucket.
+        unsafe { (*place.bucket()).clear(place.lane()) };
         self.table.len -= 1;
         self.table.footprint -= entry.footprint();
         if entry.has_ttl() {
@@ -569,8 +603,9 @@ impl<'t> Edit<'t, '_> {
 
     /// Gives the key an expiry or takes it away; whether the key is there.
     pub fn set_expires(&mut self, expires: Option<u64>) -> bool {
-        let Some((place, old)) = self.place else { return false };
+        let Some(place) = self.place else { return false };
         self.capture(place);
+        let old = place.entry();
         let before = old.footprint();
         let was_volatile = old.has_ttl().then(|| old.index());
         let new = old.set_expires(expires);
@@ -581,15 +616,16 @@ impl<'t> Edit<'t, '_> {
     /// Overwrites an integer; whether the key holds one in that form.
     #[inline]
     pub fn set_int(&mut self, n: i64) -> bool {
-        let Some((place, entry)) = self.place else { return false };
+        let Some(place) = self.place else { return false };
         self.capture(place);
-        entry.set_int(n)
+        place.entry().set_int(n)
     }
 
     /// Changes a big value in place; `None` when the key holds no such value.
     pub fn change_big<T>(&mut self, change: impl FnOnce(&mut Big) -> T) -> Option<T> {
-        let (place, entry) = self.place?;
+        let place = self.place?;
         self.capture(place);
+        let entry = place.entry();
         let before = entry.footprint();
         // SAFETY: readers borrow the table, which this edit has borrowed for changing.
         let result = change(unsafe { entry.big_mut() }?);

@@ -58,9 +58,9 @@ impl Bucket {
         (self.tags[lane] != 0).then(|| unsafe { Entry::at(self.entries[lane]) })
     }
 
-    /// The address in a lane, live or not, for prefetching.
+    /// The address in a lane, live or not.
     #[inline]
-    pub(super) fn hint(&self, lane: usize) -> *const u8 {
+    pub(super) fn address(&self, lane: usize) -> *mut u8 {
         self.entries[lane]
     }
 

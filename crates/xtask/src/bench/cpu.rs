@@ -30,3 +30,9 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kilobytes * 1024)
 }
+
+/// How many tasks of the whole machine wanted a core over the last minute.
+pub(crate) fn machine_load() -> Result<f64> {
+    let text = fs::read_to_string("/proc/loadavg")?;
+    Ok(text.split_whitespace().next().context("an empty /proc/loadavg")?.parse()?)
+}

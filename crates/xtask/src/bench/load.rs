@@ -1,7 +1,7 @@
 //! The load generator: one thread, non-blocking sockets, a closed loop on every connection.
 //!
-//! It must outrun any server, so it parses nothing while it measures: all replies of a case have one
-//! length, and counting bytes is enough once [`Load::verify`] has read the first ones in full.
+//! It must outrun any server, so it parses nothing while it measures: all replies of a case have
+//! one length, and counting bytes is enough once [`Load::verify`] has read the first ones in full.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

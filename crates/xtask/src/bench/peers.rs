@@ -48,7 +48,7 @@ pub(crate) fn ours(options: &Options) -> Result<Program> {
 fn build_ours() -> Result<PathBuf> {
     let mut cargo = Command::new(crate::tree::cargo());
     cargo.current_dir(crate::tree::root()).args(["build", "--release", "-p", "holdfast"]);
-    if !cargo.status()?.success() {
+    if !cargo.status().context("starting cargo")?.success() {
         bail!("holdfast does not build; --ours PATH measures another one");
     }
     Ok(crate::tree::target_folder().join("release/holdfast"))

@@ -76,11 +76,9 @@ pub(super) const ROWS: [Command; 76] = [
         "O(1)",
         "Rewrites the append-only file in the background.",
     ),
-    command(Id::Bgsave, "bgsave", -1, NO_ASYNC_LOADING | ADMIN | NOSCRIPT, NONE).about(
-        "1.0.0",
-        "O(1)",
-        "Saves a snapshot in the background.",
-    ),
+    command(Id::Bgsave, "bgsave", -1, NO_ASYNC_LOADING | ADMIN | NOSCRIPT, NONE)
+        .about("1.0.0", "O(1)", "Saves a snapshot in the background.")
+        .built(),
     command(Id::Command, "command", -1, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.8.13", "O(N)", "Describes all commands.")
         .built()
@@ -186,6 +184,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::Lastsave, "lastsave", 1, LOADING | STALE | FAST, IN_ADMIN | IN_DANGEROUS)
         .about("1.0.0", "O(1)", "Tells when the last snapshot was saved.")
+        .built()
         .tips(&["nondeterministic_output"]),
     command(Id::Latency, "latency", -2, NONE, NONE)
         .about("2.8.13", "", "Commands about latency.")
@@ -323,11 +322,9 @@ pub(super) const ROWS: [Command; 76] = [
         IN_ADMIN | IN_DANGEROUS,
     )
     .about("2.8.12", "O(1)", "Tells the server's part in replication."),
-    command(Id::Save, "save", 1, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | NO_MULTI, NONE).about(
-        "1.0.0",
-        "O(N)",
-        "Saves a snapshot and waits for it.",
-    ),
+    command(Id::Save, "save", 1, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | NO_MULTI, NONE)
+        .about("1.0.0", "O(N)", "Saves a snapshot and waits for it.")
+        .built(),
     command(
         Id::Shutdown,
         "shutdown",

@@ -1,0 +1,112 @@
+//! Loading the saved state at the start.
+
+use crate::node::Node;
+use front::gate;
+use machine::{
+    Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode,
+    Out, Ticket,
+};
+use store::rdb::{Loader, Reader};
+
+/// How much of the file is read at a time: about a millisecond of work.
+const CHUNK: usize = 256 * 1024;
+
+/// A load under way.
+pub(crate) struct Loading {
+    file: FileId,
+    ticket: Ticket,
+    reader: Reader,
+    loader: Loader,
+    since: Instant,
+    /// Length of the file, and how much of it has been read, in bytes.
+    pub(crate) total: u64,
+    pub(crate) read: u64,
+}
+
+impl Node {
+    /// Begins to load `dbfilename`; clients are told to wait meanwhile.
+    pub(crate) fn start_loading(&mut self, now: Now, out: &mut Out) {
+        let file = self.persist.file();
+        let path = self.config.dbfilename.clone();
+        let ticket = out.file(FileOp::Open { file, path, mode: OpenMode::Read });
+        self.closed |= gate::LOADED;
+        self.persist.last_save = now.wall.secs();
+        self.persist.loading = Some(Loading {
+            file,
+            ticket,
+            reader: Reader::new(store::rdb::Limits::default()),
+            loader: Loader::new(now.wall.millis()),
+            since: now.mono,
+            total: 0,
+            read: 0,
+        });
+    }
+
+    /// Takes the end of a file operation, if it is the load's.
+    pub(crate) fn load_step(
+        &mut self,
+        ticket: Ticket,
+        result: &Result<FileOutput, FileError>,
+        now: Now,
+        out: &mut Out,
+    ) {
+        let Some(mut loading) = self.persist.loading.take_if(|loading| loading.ticket == ticket)
+        else {
+            return;
+        };
+        match result {
+            Ok(FileOutput::Opened { len }) => {
+                loading.total = *len;
+                self.read_on(loading, out);
+            }
+            Ok(FileOutput::Bytes(bytes)) => self.feed(loading, bytes, now, out),
+            Ok(FileOutput::Done) => self.read_on(loading, out),
+            Err(error) if error.kind == FileErrorKind::NotFound => self.closed &= !gate::LOADED,
+            Err(error) => self.loading_failed(&error.to_string(), out),
+        }
+    }
+
+    fn read_on(&mut self, mut loading: Loading, out: &mut Out) {
+        loading.ticket = out.file(FileOp::Read { file: loading.file, len: CHUNK });
+        self.persist.loading = Some(loading);
+    }
+
+    fn feed(&mut self, mut loading: Loading, bytes: &[u8], now: Now, out: &mut Out) {
+        loading.read += bytes.len() as u64;
+        let fed = loading.loader.feed(&mut loading.reader, bytes, &mut self.data.keyspace);
+        let fed = match fed {
+            Ok(()) if bytes.len() < CHUNK => loading.reader.finish(),
+            fed => fed,
+        };
+        if let Err(error) = fed {
+            return self.loading_failed(&error.to_string(), out);
+        }
+        if bytes.len() == CHUNK {
+            return self.read_on(loading, out);
+        }
+        out.file(FileOp::Close { file: loading.file });
+        self.closed &= !gate::LOADED;
+        self.persist.loaded = (loading.loader.loaded(), loading.loader.expired());
+        let (loaded, expired) = self.persist.loaded;
+        out.log(
+            Level::Notice,
+            format_args!("Done loading RDB, keys loaded: {loaded}, keys expired: {expired}."),
+        );
+        let seconds = now.mono.since(loading.since).0 as f64 / 1e9;
+        out.log(Level::Notice, format_args!("DB loaded from disk: {seconds:.3} seconds"));
+    }
+
+    /// A damaged file ends the process: going on without the data would look like having none.
+    fn loading_failed(&mut self, why: &str, out: &mut Out) {
+        let path = &self.config.dbfilename;
+        out.log(Level::Warning, format_args!("Fatal error loading the DB from '{path}': {why}."));
+        out.log(
+            Level::Warning,
+            format_args!(
+                "Nothing was changed. Move the file away to start without data, or put a whole \
+                 copy in its place."
+            ),
+        );
+        out.act(Action::Exit { status: 1 });
+    }
+}

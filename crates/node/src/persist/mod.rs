@@ -1,0 +1,67 @@
+//! Save points and snapshots to a file; loading it at the start.
+
+mod load;
+mod save;
+
+pub(crate) use load::Loading;
+pub(crate) use save::Ending;
+
+use crate::export::Export;
+use machine::ConnId;
+
+/// What a node knows of its saved state.
+pub(crate) struct Persist {
+    pub(crate) loading: Option<Loading>,
+    pub(crate) export: Option<Export>,
+    /// Clients of SAVE and SHUTDOWN that wait for the running export, by what they asked for.
+    pub(crate) waiting: Vec<(ConnId, Asked)>,
+    /// A BGSAVE SCHEDULE that waits for its turn.
+    pub(crate) scheduled: bool,
+    /// Exit once the running save has succeeded.
+    pub(crate) exit_after: bool,
+    /// `rdb_last_save_time`, in Unix seconds.
+    pub(crate) last_save: u64,
+    /// `rdb_last_bgsave_status`.
+    pub(crate) last_ok: bool,
+    /// When the last attempt failed, in Unix seconds: it is not repeated at once.
+    pub(crate) last_try: u64,
+    /// `rdb_last_bgsave_time_sec`; negative: none yet.
+    pub(crate) last_took: i64,
+    /// `rdb_saves`.
+    pub(crate) saves: u64,
+    /// Keys the last load brought, and those it left out as expired.
+    pub(crate) loaded: (u64, u64),
+    files: u32,
+}
+
+/// What a waiting client asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asked {
+    Save,
+    Shutdown,
+}
+
+impl Persist {
+    pub(crate) fn new() -> Self {
+        Persist {
+            loading: None,
+            export: None,
+            waiting: Vec::new(),
+            scheduled: false,
+            exit_after: false,
+            last_save: 0,
+            last_ok: true,
+            last_try: 0,
+            last_took: -1,
+            saves: 0,
+            loaded: (0, 0),
+            files: 0,
+        }
+    }
+
+    /// A file id that is not in use.
+    pub(crate) fn file(&mut self) -> machine::FileId {
+        self.files = self.files.wrapping_add(1);
+        machine::FileId(self.files)
+    }
+}

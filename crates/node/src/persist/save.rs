@@ -1,0 +1,242 @@
+//! SAVE, BGSAVE, save points, and what follows from their success or failure.
+
+use super::Asked;
+use crate::export::{Export, Progress};
+use crate::node::Node;
+use front::{Session, gate};
+use machine::{Action, FileError, FileOutput, Letter, Level, Now, Out, Ticket};
+use wire::number;
+use wire::reply::Reply;
+
+/// A failed save is tried again by a save point only after this many seconds.
+const RETRY_SECS: u64 = 5;
+
+impl Node {
+    /// BGSAVE.
+    pub(crate) fn bgsave(
+        &mut self,
+        words: &[&[u8]],
+        now: Now,
+        out: &mut Out,
+        buffer: &mut Reply<'_>,
+    ) {
+        let schedule = match words {
+            [] => false,
+            [word] if word.eq_ignore_ascii_case(b"schedule") => true,
+            _ => return buffer.error("ERR syntax error"),
+        };
+        if self.persist.export.is_none() {
+            self.start_save(now, out);
+            return buffer.simple("Background saving started");
+        }
+        if !schedule {
+            return buffer.error("ERR Background save already in progress");
+        }
+        self.persist.scheduled = true;
+        buffer.simple("Background saving scheduled");
+    }
+
+    /// SAVE: the client waits, nobody else does.
+    pub(crate) fn save(
+        &mut self,
+        session: &mut Session,
+        now: Now,
+        out: &mut Out,
+        reply: &mut Reply<'_>,
+    ) {
+        if self.persist.export.is_some() {
+            return reply.error("ERR Background save already in progress");
+        }
+        self.start_save(now, out);
+        session.waiting = true;
+        self.persist.waiting.push((session.conn, Asked::Save));
+    }
+
+    fn start_save(&mut self, now: Now, out: &mut Out) {
+        self.persist.scheduled = false;
+        self.persist.last_try = now.wall.secs();
+        let file = self.persist.file();
+        let temporary = format!("temp-{}.{}.rdb", self.vitals.pid, file.0);
+        let paths = (file, temporary, self.config.dbfilename.clone());
+        let created = now.wall.secs().to_string();
+        let memory = self.vitals.memory_allocated.to_string();
+        let aux = [
+            ("redis-ver", crate::REDIS_VERSION),
+            ("redis-bits", "64"),
+            ("ctime", &created),
+            ("used-mem", &memory),
+            ("aof-base", "0"),
+        ];
+        let mut export = Export::start(&mut self.data.keyspace, &aux, paths, now.mono, out);
+        export.changes = self.data.changes;
+        self.persist.export = Some(export);
+        out.log(Level::Notice, format_args!("Background saving started without a child process"));
+        self.share_time(out);
+    }
+
+    /// Background work of a turn's end: the running export gets its units.
+    pub(crate) fn advance_export(&mut self, units: u32, now: Now, out: &mut Out) {
+        if self.persist.export.is_none() && self.persist.scheduled {
+            self.start_save(now, out);
+        }
+        let Some(export) = &mut self.persist.export else { return };
+        if let Err(incomplete) = export.advance(&mut self.data.keyspace, units, out) {
+            export.abandon(out);
+            let why = format!(
+                "took {} of {} entries, which must never happen",
+                incomplete.taken, incomplete.expected
+            );
+            return self.save_failed(&why, now, out);
+        }
+        self.share_time(out);
+    }
+
+    /// Asks for background time: a tenth, up to a half as what commands pushed out piles up.
+    fn share_time(&mut self, out: &mut Out) {
+        const PILE: usize = 64 << 20;
+        let Some(export) = &self.persist.export else { return };
+        if export.wants_time(&mut self.data.keyspace) {
+            let held = self.data.keyspace.snapshot().held().min(PILE);
+            out.more_work(10 + (40 * held / PILE) as u8);
+        }
+    }
+
+    /// Takes a finished job's result.
+    pub(crate) fn job_done(&mut self, ticket: Ticket, result: Letter, out: &mut Out) {
+        let running = self.data.keyspace.snapshot().is_running();
+        if let Some(export) = &mut self.persist.export {
+            export.job_done(ticket, result, running, out);
+        }
+        self.share_time(out);
+    }
+
+    /// Takes the end of a file operation, if it is the save's.
+    pub(crate) fn save_step(
+        &mut self,
+        ticket: Ticket,
+        result: &Result<FileOutput, FileError>,
+        now: Now,
+        out: &mut Out,
+    ) {
+        let Some(export) = &mut self.persist.export else { return };
+        match export.file_done(ticket, result, out) {
+            Progress::Going => self.share_time(out),
+            Progress::Failed(why) => self.save_failed(&why, now, out),
+            Progress::Done => {
+                let took = now.mono.since(export.since);
+                self.data.changes = self.data.changes.saturating_sub(export.changes);
+                self.persist.export = None;
+                self.persist.last_ok = true;
+                self.persist.last_save = now.wall.secs();
+                self.persist.last_took = (took.0 / 1_000_000_000) as i64;
+                self.persist.saves += 1;
+                self.closed &= !gate::WRITE;
+                out.log(Level::Notice, format_args!("DB saved on disk"));
+                out.log(Level::Notice, format_args!("Background saving terminated with success"));
+                self.answer_waiting(true, out);
+            }
+        }
+    }
+
+    fn save_failed(&mut self, why: &str, now: Now, out: &mut Out) {
+        self.data.keyspace.abort_snapshot();
+        self.persist.export = None;
+        self.persist.last_ok = false;
+        self.persist.last_try = now.wall.secs();
+        if !self.save_points().is_empty() && self.config.stop_writes_on_save_error {
+            self.closed |= gate::WRITE;
+        }
+        out.log(Level::Warning, format_args!("Background saving error: {why}"));
+        self.answer_waiting(false, out);
+    }
+
+    /// Answers those who waited for the save, and lets them go on.
+    fn answer_waiting(&mut self, ok: bool, out: &mut Out) {
+        for (conn, asked) in std::mem::take(&mut self.persist.waiting) {
+            if let Some(session) = self.sessions.get_mut(conn) {
+                session.waiting = false;
+                out.act(Action::ResumeReads { conn });
+            }
+            match (asked, ok) {
+                (Asked::Save, true) => out.queue(conn, b"+OK\r\n"),
+                (Asked::Save, false) => out.queue(conn, b"-ERR\r\n"),
+                (Asked::Shutdown, true) => {}
+                (Asked::Shutdown, false) => {
+                    out.queue(conn, b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n")
+                }
+            }
+        }
+        if std::mem::take(&mut self.persist.exit_after) {
+            if ok {
+                self.exit(out);
+            } else {
+                out.log(Level::Warning, format_args!("Error trying to save the DB, can't exit."));
+            }
+        }
+    }
+
+    /// Ends the process in order, after a save if `save` says so or save points are set.
+    pub(crate) fn shut_down(&mut self, save: Option<bool>, now: Now, out: &mut Out) -> Ending {
+        if self.persist.loading.is_some() || !save.unwrap_or(!self.save_points().is_empty()) {
+            self.exit(out);
+            return Ending::Now;
+        }
+        out.log(Level::Notice, format_args!("Saving the final RDB snapshot before exiting."));
+        self.persist.exit_after = true;
+        if self
+            .persist
+            .export
+            .take_if(|export| {
+                // It began before the last writes: another one has to follow.
+                export.abandon(out);
+                true
+            })
+            .is_some()
+        {
+            self.data.keyspace.abort_snapshot();
+        }
+        self.start_save(now, out);
+        Ending::AfterSave
+    }
+
+    fn exit(&mut self, out: &mut Out) {
+        out.log(Level::Warning, format_args!("Holdfast is now ready to exit, bye bye..."));
+        out.act(Action::Exit { status: 0 });
+    }
+
+    /// The save points: after so many seconds, with so many changes.
+    pub(crate) fn save_points(&self) -> Vec<(u64, u64)> {
+        let numbers: Vec<u64> = self
+            .config
+            .save
+            .split_whitespace()
+            .filter_map(|word| number::parse_u64(word.as_bytes()))
+            .collect();
+        numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect()
+    }
+
+    /// Starts a save when a save point is reached.
+    pub(crate) fn check_save_points(&mut self, now: Now, out: &mut Out) {
+        if self.persist.export.is_some() || self.persist.loading.is_some() {
+            return;
+        }
+        let seconds = now.wall.secs();
+        let since = seconds.saturating_sub(self.persist.last_save);
+        let rested = self.persist.last_ok || seconds >= self.persist.last_try + RETRY_SECS;
+        let reached = self
+            .save_points()
+            .into_iter()
+            .find(|(after, changes)| self.data.changes >= *changes && since > *after);
+        if let (Some((after, changes)), true) = (reached, rested) {
+            out.log(Level::Notice, format_args!("{changes} changes in {after} seconds. Saving..."));
+            self.start_save(now, out);
+        }
+    }
+}
+
+/// When the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ending {
+    Now,
+    AfterSave,
+}
