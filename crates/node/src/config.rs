@@ -36,6 +36,10 @@ pub struct Config {
     pub dir: String,
     /// `dbfilename`.
     pub dbfilename: String,
+    /// `rdbcompression`.
+    pub rdbcompression: bool,
+    /// `rdbchecksum`.
+    pub rdbchecksum: bool,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_save_error: bool,
     /// `loglevel`.
@@ -62,6 +66,8 @@ impl Default for Config {
             appendonly: false,
             dir: String::from("."),
             dbfilename: String::from("dump.rdb"),
+            rdbcompression: true,
+            rdbchecksum: true,
             stop_writes_on_save_error: true,
             loglevel: String::from("notice"),
             logfile: String::new(),
@@ -122,6 +128,12 @@ pub const DIRECTIVES: &[Directive] = &[
         "proto-max-bulk-len",
         |c| c.max_bulk.to_string(),
         |c, w| memory(w).map(|n| c.max_bulk = n),
+    ),
+    fixed("rdbchecksum", |c| yes_no(c.rdbchecksum), |c, w| boolean(w).map(|on| c.rdbchecksum = on)),
+    mutable(
+        "rdbcompression",
+        |c| yes_no(c.rdbcompression),
+        |c, w| boolean(w).map(|on| c.rdbcompression = on),
     ),
     mutable(
         "requirepass",

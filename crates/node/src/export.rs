@@ -9,8 +9,9 @@
 use machine::{FileError, FileId, FileOp, FileOutput, Instant, OpenMode, Out, Ticket};
 use std::collections::VecDeque;
 use store::keyspace::{Incomplete, Keyspace};
-use store::rdb::{Encoded, Encoder};
+use store::rdb::{Encoded, Encoder, Options, Piece, Sizes};
 use store::snapshot::Records;
+use store::value::Page;
 
 /// The walk rests while this many bytes wait for the file.
 const AHEAD: usize = 8 << 20;
@@ -22,7 +23,7 @@ pub(crate) struct Export {
     job: Option<Ticket>,
     portions: VecDeque<Records>,
     /// Keys and keys with an expiry of each database, as hints to the reader.
-    sizes: Vec<(u32, u64, u64)>,
+    sizes: Vec<Sizes>,
     file: FileId,
     temporary: String,
     target: String,
@@ -56,7 +57,12 @@ pub(crate) enum Progress {
     Failed(String),
 }
 
-type Encoding = (Box<Encoder>, Encoded);
+/// What a job gives back: the encoder, and what it made as runs that can be written.
+type Encoding = (Box<Encoder>, Vec<Page>);
+
+fn pages(encoded: Encoded) -> Vec<Page> {
+    encoded.into_iter().map(Piece::into_page).collect()
+}
 
 impl Export {
     /// Starts a snapshot of `keyspace` into `target`.
@@ -65,15 +71,20 @@ impl Export {
         aux: &[(&str, &str)],
         paths: (FileId, String, String),
         now: Instant,
+        options: Options,
         out: &mut Out,
     ) -> Self {
         let (file, temporary, target) = paths;
         let sizes = (0..keyspace.databases())
-            .map(|db| (db, keyspace.len(db) as u64, keyspace.volatile_len(db) as u64))
+            .map(|db| Sizes {
+                db,
+                keys: keyspace.len(db) as u64,
+                volatile: keyspace.volatile_len(db) as u64,
+            })
             .collect();
         keyspace.start_snapshot();
         out.file(FileOp::Open { file, path: temporary.clone(), mode: OpenMode::Create });
-        let mut encoder = Box::new(Encoder::new(store::rdb::Options::default()));
+        let mut encoder = Box::new(Encoder::new(options));
         let mut header = Encoded::default();
         encoder.begin(aux, &mut header);
         let mut export = Export {
@@ -90,7 +101,7 @@ impl Export {
             since: now,
             changes: 0,
         };
-        export.append(header, out);
+        export.append(pages(header), out);
         export
     }
 
@@ -137,17 +148,17 @@ impl Export {
                 Some(portion) => encoder.records(&portion, &sizes, &mut encoded),
                 None => encoder.finish(&mut encoded),
             }
-            let encoding: Encoding = (encoder, encoded);
+            let encoding: Encoding = (encoder, pages(encoded));
             Box::new(encoding)
         })));
     }
 
-    fn append(&mut self, encoded: Encoded, out: &mut Out) {
-        for (data, range) in encoded.into_pieces() {
-            let len = range.len();
-            self.waiting += len;
-            let ticket = out.file(FileOp::Append { file: self.file, data, range });
-            self.appends.push_back((ticket, len));
+    fn append(&mut self, pages: Vec<Page>, out: &mut Out) {
+        for page in pages {
+            self.waiting += page.len;
+            let range = page.start..page.start + page.len;
+            let op = FileOp::Append { file: self.file, data: page.bytes, range };
+            self.appends.push_back((out.file(op), page.len));
         }
     }
 

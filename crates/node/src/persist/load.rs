@@ -6,7 +6,8 @@ use machine::{
     Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode,
     Out, Ticket,
 };
-use store::rdb::{Loader, Reader};
+use store::keyspace::Keyspace;
+use store::rdb::{LoadOptions, Loader, Reader};
 
 /// How much of the file is read at a time: about a millisecond of work.
 const CHUNK: usize = 256 * 1024;
@@ -23,6 +24,17 @@ pub(crate) struct Loading {
     pub(crate) read: u64,
 }
 
+impl Loading {
+    /// Takes in the next bytes of the file; fewer than a chunk are its end.
+    fn take(&mut self, mut bytes: &[u8], keyspace: &mut Keyspace) -> Result<(), String> {
+        let last = bytes.len() < CHUNK;
+        while let Some(item) = self.reader.next(&mut bytes).map_err(|error| error.to_string())? {
+            self.loader.load(item, keyspace).map_err(|error| error.to_string())?;
+        }
+        if last { self.reader.finish().map_err(|error| error.to_string()) } else { Ok(()) }
+    }
+}
+
 impl Node {
     /// Begins to load `dbfilename`; clients are told to wait meanwhile.
     pub(crate) fn start_loading(&mut self, now: Now, out: &mut Out) {
@@ -35,7 +47,10 @@ impl Node {
             file,
             ticket,
             reader: Reader::new(store::rdb::Limits::default()),
-            loader: Loader::new(now.wall.millis()),
+            loader: Loader::new(LoadOptions {
+                slotted: false,
+                expired_before: Some(now.wall.millis()),
+            }),
             since: now.mono,
             total: 0,
             read: 0,
@@ -73,20 +88,15 @@ impl Node {
 
     fn feed(&mut self, mut loading: Loading, bytes: &[u8], now: Now, out: &mut Out) {
         loading.read += bytes.len() as u64;
-        let fed = loading.loader.feed(&mut loading.reader, bytes, &mut self.data.keyspace);
-        let fed = match fed {
-            Ok(()) if bytes.len() < CHUNK => loading.reader.finish(),
-            fed => fed,
-        };
-        if let Err(error) = fed {
-            return self.loading_failed(&error.to_string(), out);
+        if let Err(error) = loading.take(bytes, &mut self.data.keyspace) {
+            return self.loading_failed(&error, out);
         }
         if bytes.len() == CHUNK {
             return self.read_on(loading, out);
         }
         out.file(FileOp::Close { file: loading.file });
         self.closed &= !gate::LOADED;
-        self.persist.loaded = (loading.loader.loaded(), loading.loader.expired());
+        self.persist.loaded = (loading.loader.keys_loaded(), loading.loader.keys_expired());
         let (loaded, expired) = self.persist.loaded;
         out.log(
             Level::Notice,

@@ -5,6 +5,7 @@ use crate::export::{Export, Progress};
 use crate::node::Node;
 use front::{Session, gate};
 use machine::{Action, FileError, FileOutput, Letter, Level, Now, Out, Ticket};
+use store::rdb::Options;
 use wire::number;
 use wire::reply::Reply;
 
@@ -67,7 +68,10 @@ impl Node {
             ("used-mem", &memory),
             ("aof-base", "0"),
         ];
-        let mut export = Export::start(&mut self.data.keyspace, &aux, paths, now.mono, out);
+        let options =
+            Options { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum };
+        let mut export =
+            Export::start(&mut self.data.keyspace, &aux, paths, now.mono, options, out);
         export.changes = self.data.changes;
         self.persist.export = Some(export);
         out.log(Level::Notice, format_args!("Background saving started without a child process"));

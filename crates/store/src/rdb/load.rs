@@ -10,7 +10,7 @@ pub struct LoadOptions {
     /// The keyspace has one table a slot.
     pub slotted: bool,
     /// Leave out keys whose expiry lies before this, in Unix milliseconds. A replica keeps them,
-    /// since only its master decides what has expired.
+    /// since only its primary decides what has expired.
     pub expired_before: Option<u64>,
 }
 
@@ -77,7 +77,7 @@ impl Loader {
         }
         let slot = if self.options.slotted { wire::slot::slot(key) } else { 0 };
         let hash = keyspace.hash(key);
-        let mut edit = keyspace.edit(Place { db: *db, slot }, hash, key);
+        let mut edit = keyspace.edit(Place::new(*db, slot), hash, key);
         if edit.entry().is_some() {
             return Err(LoadError::Duplicate { db: *db, key: key.clone() });
         }
