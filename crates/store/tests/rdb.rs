@@ -18,7 +18,7 @@ type Model = BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<u64>)>;
 const ALL: Options = Options { compress: true, checksum: true };
 
 fn place(slotted: bool, db: u32, key: &[u8]) -> Place {
-    Place { db, slot: if slotted { wire::slot::slot(key) } else { 0 } }
+    Place::new(db, if slotted { wire::slot::slot(key) } else { 0 })
 }
 
 fn keyspace(model: &Model, slotted: bool) -> Keyspace {
@@ -208,7 +208,7 @@ fn pre_images_of_other_databases_keep_their_database() {
         let i = 3000u32.saturating_sub(turn * 7);
         let key = format!("key:{i}").into_bytes();
         let hash = keyspace.hash(&key);
-        keyspace.edit(Place { db: i % 3, slot: 0 }, hash, &key).put(New::raw(b"new"), None);
+        keyspace.edit(Place::new(i % 3, 0), hash, &key).put(New::raw(b"new"), None);
     });
     let (loaded, _) = load(&file, &[4096], LoadOptions::default());
     assert!(contents(&loaded) == model);
