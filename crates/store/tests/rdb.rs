@@ -72,17 +72,24 @@ fn save_with(
         })
         .collect();
     let mut encoder = Encoder::new(options);
-    let (mut file, mut first) = (vec![], Encoded::default());
-    encoder.begin(&[("redis-ver", "7.0.0"), ("redis-bits", "64")], &mut first);
-    file.extend(first.to_vec());
+    let (mut file, mut out) = (vec![], Encoded::default());
+    // Output is now fresh and now goes on after what is there already.
+    let drain = |out: &mut Encoded, file: &mut Vec<u8>| {
+        let out = std::mem::take(out);
+        let (len, start) = (out.len(), file.len());
+        out.into_iter().for_each(|piece| file.extend_from_slice(piece.into_page().as_slice()));
+        assert_eq!(file.len() - start, len);
+    };
+    let mut portions = 0;
+    encoder.begin(&[("redis-ver", "7.0.0"), ("redis-bits", "64")], &mut out);
     keyspace.start_snapshot();
     loop {
         while let Some(portion) = keyspace.snapshot().next_portion() {
-            let mut out = Encoded::default();
             encoder.records(&portion, &sizes, &mut out);
-            let (len, start) = (out.len(), file.len());
-            out.into_iter().for_each(|piece| file.extend_from_slice(piece.into_page().as_slice()));
-            assert_eq!(file.len() - start, len);
+            portions += 1;
+            if portions % 3 == 2 {
+                drain(&mut out, &mut file);
+            }
         }
         if !keyspace.snapshot().is_running() {
             break;
@@ -90,9 +97,8 @@ fn save_with(
         change(keyspace);
         keyspace.walk_snapshot(units).unwrap();
     }
-    let mut last = Encoded::default();
-    encoder.finish(&mut last);
-    last.pieces().for_each(|piece| file.extend_from_slice(piece));
+    encoder.finish(&mut out);
+    out.pieces().for_each(|piece| file.extend_from_slice(piece));
     file
 }
 
@@ -138,6 +144,11 @@ fn string() -> impl Strategy<Value = Vec<u8>> {
         Just(b"-0".to_vec()),
         Just(b"007".to_vec()),
         ("[ab]{1,6}", 1usize..3000).prop_map(|(text, n)| text.repeat(n).into_bytes()),
+        (any::<u64>(), 0usize..30_000, 0usize..5000).prop_map(|(seed, len, tail)| [
+            noise(seed, len),
+            vec![0; tail]
+        ]
+        .concat()),
         (any::<u64>(), 0usize..200_000).prop_map(|(seed, len)| noise(seed, len)),
     ]
 }

@@ -166,12 +166,13 @@ pub fn decompress(mut input: &[u8], out: &mut [u8]) -> Option<()> {
                 if out.len() - at < len {
                     return None;
                 }
-                if distance >= len {
-                    out.copy_within(from..from + len, at);
-                } else {
-                    (0..len).for_each(|i| out[at + i] = out[from + i]);
+                // Where a copy overlaps itself, each round doubles what the next can take.
+                let end = at + len;
+                while at < end {
+                    let n = (end - at).min(at - from);
+                    out.copy_within(from..from + n, at);
+                    at += n;
                 }
-                at += len;
             }
         }
     }
@@ -232,6 +233,20 @@ mod tests {
             let (mut packed, mut out) = (vec![], vec![0; input.len()]);
             assert!(compressor.compress(&input, 200, &mut packed));
             assert!(decompress(&packed, &mut out).is_some() && out == input);
+        }
+    }
+
+    #[test]
+    fn copies_reach_no_further_than_the_format_allows() {
+        for gap in REACH - 2..REACH + 3 {
+            let mut input = b"far and away".to_vec();
+            input.resize(gap, 0);
+            input.extend_from_slice(b"far and away");
+            let (mut packed, mut out) = (vec![], vec![0; input.len()]);
+            assert!(Compressor::new().compress(&input, usize::MAX, &mut packed));
+            assert!(decompress(&packed, &mut out).is_some() && out == input, "{gap} back");
+            let reached = !packed.ends_with(b"far and away");
+            assert_eq!(reached, gap <= REACH, "{gap} back");
         }
     }
 

@@ -59,6 +59,11 @@ fn read_bounded(file: &[u8], cut: usize) -> Result<(), Error> {
     reader.finish()
 }
 
+/// Any byte, and more often one that means something to the format.
+fn telling_byte() -> impl Strategy<Value = u8> {
+    prop_oneof![any::<u8>(), 0u8..8, 240u8.., 0xC0u8..0xC5]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
@@ -79,7 +84,7 @@ proptest! {
         let mut rest = file.as_slice();
         let result = loop {
             match reader.next(&mut rest) {
-                Ok(Some(Item::End { checksum })) => ends += usize::from(checksum == Checksum::Verified),
+                Ok(Some(Item::End { checksum: Checksum::Verified })) => ends += 1,
                 Ok(Some(_)) => {}
                 Ok(None) => break reader.finish(),
                 Err(error) => break Err(error),
@@ -91,7 +96,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_survived(
-        body in prop::collection::vec(prop_oneof![any::<u8>(), 0u8..8, 240u8.., 0xC0u8..0xC5], 0..400),
+        body in prop::collection::vec(telling_byte(), 0..400),
         version in 1u32..12,
         cut in 1usize..100,
     ) {

@@ -14,7 +14,7 @@ const LATER: u64 = 7_000_000_000_123;
 fn dataset() -> Model {
     let mut model = Model::new();
     let mut add = |db, key: Vec<u8>, value: Vec<u8>| {
-        let expires = (model.len() % 3 == 0).then_some(LATER + model.len() as u64);
+        let expires = model.len().is_multiple_of(3).then_some(LATER + model.len() as u64);
         model.insert((db, key), (value, expires));
     };
     for n in [0i64, 127, 128, -128, -129, 32767, 32768, -32768, -32769, 2147483647, 2147483648] {
@@ -40,6 +40,8 @@ fn dataset() -> Model {
         let mixed: Vec<u8> =
             noise(7, len).iter().enumerate().map(|(i, b)| b & ((i >> 9) as u8 & 3)).collect();
         add(1, [b"mixed:", noise(i as u64, 40).as_slice()].concat(), mixed);
+        let half = [noise(9, len), vec![0; 600]].concat();
+        add(1, format!("half:{len}").into_bytes(), half);
         add(15, [b"key".repeat(len / 3 + 1), vec![b'k']].concat(), b"long key".to_vec());
     }
     model

@@ -238,8 +238,8 @@ pub(super) fn append(field: &mut Vec<u8>, bytes: &[u8], left: u64) {
 }
 
 fn unpack(target: Target, packed: &[u8], len: usize) -> Result<Loaded, ErrorKind> {
-    // Seen first, so that a wrong length is not even allocated.
-    if lzf::decompressed_len(packed) != Some(len) {
+    // Seen first, so that a large length is not even allocated when it is wrong.
+    if len > STEP && lzf::decompressed_len(packed) != Some(len) {
         return Err(ErrorKind::BadLzf);
     }
     Sink::fill(target, len, |out| lzf::decompress(packed, out)).ok_or(ErrorKind::BadLzf)
