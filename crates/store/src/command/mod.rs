@@ -171,7 +171,7 @@ fn expire_now(edit: &mut Edit<'_, '_>, key: &[u8], effects: &mut Effects, counte
 
 #[inline]
 fn is_expired(entry: EntryRef<'_>, now: u64, rule: Expired) -> bool {
-    entry.expires().is_some_and(|at| at <= now) && rule != Expired::Ignore
+    entry.expires().is_some_and(|at| at < now) && rule != Expired::Ignore
 }
 
 /// Strings from this length on are sent from where they are instead of being copied.
