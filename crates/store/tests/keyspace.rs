@@ -27,9 +27,9 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     let db = 0u32..2;
-    let key = prop_oneof![0u16..40, any::<u16>()];
+    let key = prop_oneof![3 => 0u16..40, 1 => any::<u16>()];
     let expires = prop::option::of(1u64..1000);
-    let len = prop_oneof![8 => 0usize..200, 1 => 4000usize..6000, 1 => 60_000usize..200_000];
+    let len = prop_oneof![6 => 0usize..200, 1 => 4000usize..6000, 2 => 60_000usize..140_000];
     prop_oneof![
         8 => (db.clone(), key.clone(), len, expires.clone())
             .prop_map(|(db, key, len, expires)| Op::Put { db, key, len, expires }),
@@ -38,7 +38,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => (db.clone(), key.clone()).prop_map(|(db, key)| Op::Remove { db, key }),
         4 => (db.clone(), key.clone(), expires)
             .prop_map(|(db, key, expires)| Op::Expire { db, key, expires }),
-        4 => (db.clone(), key.clone()).prop_map(|(db, key)| Op::Append { db, key }),
+        8 => (db.clone(), key.clone()).prop_map(|(db, key)| Op::Append { db, key }),
         3 => (db.clone(), key.clone(), db.clone(), key.clone())
             .prop_map(|(from, key, to, name)| Op::Move { from, key, to, name }),
         1 => Just(Op::Swap),
