@@ -124,6 +124,10 @@ impl<'a> EntryRef<'a> {
     pub fn set_access(self, access: u32) {
         self.entry.set_access(access);
     }
+    /// Whether the value is a short string that was changed in place.
+    pub fn is_raw(self) -> bool {
+        self.entry.is_raw()
+    }
     /// Bytes of memory of the entry and its value.
     pub fn footprint(self) -> usize {
         self.entry.footprint()
