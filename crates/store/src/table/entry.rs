@@ -150,8 +150,8 @@ impl Entry {
     pub(super) fn view<'a>(self) -> View<'a> {
         let p = self.value_at();
         match self.encoding() {
-            // SAFETY: an inline value is `vallen` initialised bytes.
             INLINE | RAW => {
+                // SAFETY: an inline value is `vallen` initialised bytes.
                 View::Bytes(unsafe { std::slice::from_raw_parts(p, self.value_len()) })
             }
             // SAFETY: an integer is eight initialised bytes.
