@@ -1,5 +1,6 @@
 //! Databases, their tables, and the snapshot that walks over them.
 
+pub use crate::expire::Cycle;
 use crate::fenwick::Fenwick;
 use crate::random::Random;
 use crate::snapshot::Snapshot;
