@@ -196,6 +196,7 @@ impl Data<'_> {
     #[inline(always)]
     pub fn edit<'s, 'k>(&'s mut self, hash: Hash, key: &'k [u8]) -> Edit<'s, 'k> {
         let mut edit = self.keyspace.edit(self.place, hash, key);
+        edit.start_with_access(self.access);
         if let Some(entry) = edit.entry() {
             if is_expired(entry, self.now, self.expired) {
                 expire_now(&mut edit, key, self.effects, self.counters);
