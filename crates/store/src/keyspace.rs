@@ -1,5 +1,8 @@
 //! Databases, their tables, and the snapshot that walks over them.
 
+pub use crate::expire::Cycle;
+use crate::fenwick::Fenwick;
+use crate::random::Random;
 use crate::snapshot::Snapshot;
 use crate::table::{Edit, EntryRef, Hash, Hasher, Table};
 use wire::slot::SLOTS;
@@ -42,6 +45,12 @@ pub struct Keyspace {
     expected: u64,
     /// Tables that were emptied at one go and are to be freed elsewhere.
     discarded: Vec<Table>,
+    /// For samples; the same secret gives the same ones.
+    pub(crate) random: Random,
+    /// Room for putting values together, kept between commands.
+    pub(crate) scratch: Vec<u8>,
+    /// Where the search for expired keys goes on.
+    pub(crate) cycle: Place,
 }
 
 /// The tables of one database.
@@ -53,6 +62,43 @@ enum Database {
 /// One table a slot; an empty slot costs one pointer.
 struct Slotted {
     tables: Vec<Option<Box<Table>>>,
+    counts: Counts,
+}
+
+/// How many keys each slot holds, as of the last time somebody asked.
+///
+/// An edit only sets its slot's bit, whatever comes of it: one store, and nothing to do when the
+/// edit ends. Whoever asks brings the counts of those slots up to date first.
+struct Counts {
+    tree: Fenwick,
+    stale: Box<[u64; SLOTS / 64]>,
+}
+
+impl Slotted {
+    fn new() -> Self {
+        let mut tables = Vec::new();
+        tables.resize_with(SLOTS, || None);
+        let counts = Counts { tree: Fenwick::new(SLOTS), stale: Box::new([0; SLOTS / 64]) };
+        Slotted { tables, counts }
+    }
+
+    #[inline(always)]
+    fn changing(&mut self, slot: u16) -> &mut Option<Box<Table>> {
+        self.counts.stale[usize::from(slot) / 64] |= 1 << (slot % 64);
+        &mut self.tables[usize::from(slot)]
+    }
+
+    fn counts(&mut self) -> &Fenwick {
+        for (word, stale) in self.counts.stale.iter_mut().enumerate() {
+            while *stale != 0 {
+                let slot = word * 64 + stale.trailing_zeros() as usize;
+                *stale &= *stale - 1;
+                let count = self.tables[slot].as_ref().map_or(0, |table| table.len());
+                self.counts.tree.set(slot, count as u64);
+            }
+        }
+        &self.counts.tree
+    }
 }
 
 /// A table that the snapshot has still to walk over.
@@ -76,6 +122,9 @@ impl Keyspace {
             position: 0,
             expected: 0,
             discarded: Vec::new(),
+            random: Random::from_secret(secret),
+            scratch: Vec::new(),
+            cycle: Place::default(),
         }
     }
 
@@ -110,7 +159,8 @@ impl Keyspace {
     pub fn edit<'t, 'k>(&'t mut self, place: Place, hash: Hash, key: &'k [u8]) -> Edit<'t, 'k> {
         let table = match &mut self.databases[place.db() as usize] {
             Database::Whole(table) => table,
-            Database::Slotted(slots) => slots.tables[place.slot() as usize]
+            Database::Slotted(slots) => slots
+                .changing(place.slot())
                 .get_or_insert_with(|| Box::new(Table::new(self.hasher))),
         };
         table.edit(hash, key, &mut self.snapshot)
@@ -126,7 +176,7 @@ impl Keyspace {
     ) -> Option<Edit<'t, 'k>> {
         let table = match &mut self.databases[place.db() as usize] {
             Database::Whole(table) => table,
-            Database::Slotted(slots) => slots.tables[place.slot() as usize].as_mut()?,
+            Database::Slotted(slots) => slots.changing(place.slot()).as_mut()?,
         };
         Some(table.edit(hash, key, &mut self.snapshot))
     }
@@ -166,6 +216,34 @@ impl Keyspace {
     /// Number of keys in a database.
     pub fn len(&self, db: u32) -> usize {
         self.tables(db).map(|(_, table)| table.len()).sum()
+    }
+
+    /// As [`Keyspace::len`], without looking at every slot: only at those edited since the last
+    /// time.
+    pub fn count(&mut self, db: u32) -> u64 {
+        match &mut self.databases[db as usize] {
+            Database::Whole(table) => table.len() as u64,
+            Database::Slotted(slots) => slots.counts().total(),
+        }
+    }
+
+    /// A random key of a database, each as likely as any other as far as [`Table::random`] goes.
+    pub fn random(&mut self, db: u32) -> Option<(Place, EntryRef<'_>)> {
+        let random = &mut self.random;
+        let (slot, table) = match &mut self.databases[db as usize] {
+            Database::Whole(table) => (0, &**table),
+            Database::Slotted(slots) => {
+                let point = random.below(slots.counts().total());
+                let slot = slots.counts().find(point).min(SLOTS - 1);
+                (slot as u16, slots.tables[slot].as_deref()?)
+            }
+        };
+        table.random(|| random.number()).map(|entry| (Place::new(db, slot), entry))
+    }
+
+    /// Whether there is one table a slot.
+    pub fn is_slotted(&self) -> bool {
+        matches!(self.databases.first(), Some(Database::Slotted(_)))
     }
 
     /// Whether no database holds a key.
@@ -212,7 +290,7 @@ impl Keyspace {
     /// Empties a slot.
     pub fn clear_slot(&mut self, place: Place) {
         if let Database::Slotted(slots) = &mut self.databases[place.db() as usize]
-            && let Some(table) = slots.tables[place.slot() as usize].take()
+            && let Some(table) = slots.changing(place.slot()).take()
         {
             self.discard(place, table);
         }
@@ -335,9 +413,7 @@ pub struct Incomplete {
 impl Database {
     fn new(slotted: bool, hasher: Hasher) -> Self {
         if slotted {
-            let mut tables = Vec::new();
-            tables.resize_with(SLOTS, || None);
-            Database::Slotted(Slotted { tables })
+            Database::Slotted(Slotted::new())
         } else {
             Database::Whole(Box::new(Table::new(hasher)))
         }

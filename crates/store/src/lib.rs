@@ -6,7 +6,10 @@
 
 pub mod command;
 pub mod effects;
+mod expire;
+mod fenwick;
 pub mod keyspace;
+pub mod random;
 pub mod rdb;
 pub mod snapshot;
 pub mod table;

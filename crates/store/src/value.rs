@@ -249,6 +249,8 @@ pub enum New<'a> {
     Int(i64),
     /// A string of at most [`INLINE_MAX`] bytes.
     Bytes(&'a [u8]),
+    /// The same, as APPEND and SETRANGE leave it; OBJECT ENCODING names it differently.
+    Raw(&'a [u8]),
     /// A value of its own allocation.
     Big(Big),
 }
@@ -264,7 +266,7 @@ impl<'a> New<'a> {
         New::raw(bytes)
     }
 
-    /// A string that stays bytes even where it looks like a number, as after APPEND.
+    /// A string that stays bytes even where it looks like a number.
     pub fn raw(bytes: &'a [u8]) -> Self {
         if bytes.len() <= INLINE_MAX {
             New::Bytes(bytes)

@@ -1,4 +1,10 @@
-//! Tests of the store as a whole, against naive models.
+//! Tests of the store as a whole, against naive models, and against Redis.
 
+mod commands;
+mod conformance;
+mod expire;
+mod harness;
 mod keyspace;
+mod model;
 mod rdb;
+mod script;

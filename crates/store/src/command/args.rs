@@ -8,9 +8,25 @@ pub(super) mod text {
     pub(in crate::command) const SYNTAX: &str = "ERR syntax error";
     /// Not a 64-bit integer.
     pub(in crate::command) const NOT_INTEGER: &str = "ERR value is not an integer or out of range";
+    /// Not a finite number.
+    pub(in crate::command) const NOT_FLOAT: &str = "ERR value is not a valid float";
+    /// Keys that must differ are the same.
+    pub(in crate::command) const SAME_OBJECT: &str =
+        "ERR source and destination objects are the same";
+    /// No such database.
+    pub(in crate::command) const NO_DATABASE: &str = "ERR DB index is out of range";
+    /// Longer than any string may be.
+    pub(in crate::command) const TOO_LONG: &str =
+        "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
     /// Another type than the command works on.
     pub(in crate::command) const WRONG_TYPE: &str =
         "WRONGTYPE Operation against a key holding the wrong kind of value";
+}
+
+/// Whether a word is this keyword, in any case.
+#[inline]
+pub(super) fn is(word: &[u8], keyword: &str) -> bool {
+    word.eq_ignore_ascii_case(keyword.as_bytes())
 }
 
 /// Reads arguments one by one. After the first error everything reads as nothing, and
@@ -20,21 +36,23 @@ pub struct Args<'a> {
     error: Option<&'static str>,
 }
 
-impl<'a> Args<'a> {
-    /// Reads `args`, without the command's name.
-    pub fn new(args: &'a [&'a [u8]]) -> Self {
-        Args { rest: args, error: None }
-    }
+impl<'a> Iterator for Args<'a> {
+    type Item = &'a [u8];
 
-    /// The next argument.
-    #[allow(clippy::should_implement_trait, reason = "a cursor, not an iterator")]
-    pub fn next(&mut self) -> Option<&'a [u8]> {
+    fn next(&mut self) -> Option<&'a [u8]> {
         if self.error.is_some() {
             return None;
         }
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(first)
+    }
+}
+
+impl<'a> Args<'a> {
+    /// Reads `args`, without the command's name.
+    pub fn new(args: &'a [&'a [u8]]) -> Self {
+        Args { rest: args, error: None }
     }
 
     /// The next argument, which must be there.
@@ -50,6 +68,15 @@ impl<'a> Args<'a> {
         let word = self.required();
         number::parse_i64(word).unwrap_or_else(|| {
             self.fail(text::NOT_INTEGER);
+            0
+        })
+    }
+
+    /// The next argument as a 32-bit integer.
+    pub fn small_integer(&mut self) -> i32 {
+        let value = self.integer();
+        i32::try_from(value).unwrap_or_else(|_| {
+            self.fail("ERR value is out of range, value must between -2147483648 and 2147483647");
             0
         })
     }

@@ -4,16 +4,26 @@
 //! says what it did. It never sees a socket.
 
 mod args;
+mod arithmetic;
+mod database;
+mod expiry;
 mod generic;
+mod long_double;
+mod moving;
+mod object;
+mod options;
 mod string;
+mod substring;
+mod walk;
 
 pub use args::Args;
 
 use crate::effects::Effects;
 use crate::keyspace::{Keyspace, Place};
 use crate::table::{Edit, EntryRef, Hash};
-use crate::value::{Big, View};
+use crate::value::{Big, PAGE, View};
 use machine::Splice;
+use std::ops::Range;
 use std::sync::Arc;
 use wire::command::CommandId;
 use wire::reply::Reply;
@@ -87,6 +97,17 @@ pub struct Counters {
     pub expired: u64,
 }
 
+impl Counters {
+    /// Counts a look-up.
+    fn looked_up(&mut self, found: bool) {
+        if found {
+            self.hits += 1;
+        } else {
+            self.misses += 1;
+        }
+    }
+}
+
 /// A handler. The arity has been checked.
 pub type Handler = fn(&mut Context<'_>, &Request<'_>);
 
@@ -99,7 +120,17 @@ pub fn handler(id: CommandId) -> Option<Handler> {
 const HANDLERS: [Option<Handler>; wire::command::COUNT] = {
     let mut table = [None; wire::command::COUNT];
     let mut family = 0;
-    let families: [&[(CommandId, Handler)]; 2] = [string::HANDLERS, generic::HANDLERS];
+    let families: [&[(CommandId, Handler)]; 9] = [
+        string::HANDLERS,
+        substring::HANDLERS,
+        arithmetic::HANDLERS,
+        generic::HANDLERS,
+        expiry::HANDLERS,
+        moving::HANDLERS,
+        walk::HANDLERS,
+        database::HANDLERS,
+        object::HANDLERS,
+    ];
     while family < families.len() {
         let mut row = 0;
         while row < families[family].len() {
@@ -116,13 +147,27 @@ impl Data<'_> {
     /// A key for reading: counts a hit or a miss, notes the access, hides what has expired.
     #[inline(always)]
     pub fn read(&mut self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look_up::<true>(hash, key)
+    }
+
+    /// As [`Data::read`], for commands about keys rather than values: notes no access.
+    pub fn look(&mut self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
+        self.look_up::<false>(hash, key)
+    }
+
+    #[inline(always)]
+    fn look_up<const TOUCH: bool>(&mut self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
         let access = self.access;
         let Some(mut edit) = self.keyspace.edit_existing(self.place, hash, key) else {
             self.counters.misses += 1;
             return None;
         };
         match edit.entry() {
-            Some(entry) if !is_expired(entry, self.now, self.expired) => entry.set_access(access),
+            Some(entry) if !is_expired(entry, self.now, self.expired) => {
+                if TOUCH {
+                    entry.set_access(access);
+                }
+            }
             found => {
                 self.counters.misses += 1;
                 if found.is_some() && self.expired == Expired::Delete {
@@ -151,6 +196,7 @@ impl Data<'_> {
     #[inline(always)]
     pub fn edit<'s, 'k>(&'s mut self, hash: Hash, key: &'k [u8]) -> Edit<'s, 'k> {
         let mut edit = self.keyspace.edit(self.place, hash, key);
+        edit.start_with_access(self.access);
         if let Some(entry) = edit.entry() {
             if is_expired(entry, self.now, self.expired) {
                 expire_now(&mut edit, key, self.effects, self.counters);
@@ -183,19 +229,46 @@ pub fn reply_string(reply: &mut Reply<'_>, splices: &mut Vec<Splice>, view: View
     match view {
         View::Bytes(bytes) => reply.bulk(bytes),
         View::Int(n) => reply.bulk(itoa::Buffer::new().format(n).as_bytes()),
-        View::Big(big) => reply_big(reply, splices, big),
+        View::Big(big) => reply_big(reply, splices, big, 0..big.len()),
+    }
+}
+
+/// Writes a part of a string value as a bulk reply; the range must lie inside.
+fn reply_range(
+    reply: &mut Reply<'_>,
+    splices: &mut Vec<Splice>,
+    view: View<'_>,
+    range: Range<usize>,
+) {
+    match view {
+        View::Bytes(bytes) => reply.bulk(&bytes[range]),
+        View::Int(n) => reply.bulk(&itoa::Buffer::new().format(n).as_bytes()[range]),
+        View::Big(big) => reply_big(reply, splices, big, range),
     }
 }
 
 #[cold]
-fn reply_big(reply: &mut Reply<'_>, splices: &mut Vec<Splice>, big: &Big) {
-    reply.bulk_header(big.len());
-    for run in big.runs() {
-        if big.len() < SHARE_FROM {
-            reply.raw(run.as_slice());
+fn reply_big(reply: &mut Reply<'_>, splices: &mut Vec<Splice>, big: &Big, range: Range<usize>) {
+    let shared = range.len() >= SHARE_FROM;
+    reply.bulk_header(range.len());
+    let mut send = |bytes: &Arc<[u8]>, range: Range<usize>| {
+        if shared {
+            splices.push(Splice { at: reply.position(), bytes: Arc::clone(bytes), range });
         } else {
-            let range = run.start..run.start + run.len;
-            splices.push(Splice { at: reply.position(), bytes: run.bytes, range });
+            reply.raw(&bytes[range]);
+        }
+    };
+    match big {
+        Big::Shared(bytes) => send(bytes, range),
+        Big::Paged(pages) => {
+            let mut at = range.start;
+            while at < range.end {
+                let page = &pages.pages()[at / PAGE];
+                let within = at % PAGE;
+                let n = (range.end - at).min(page.len - within);
+                send(&page.bytes, page.start + within..page.start + within + n);
+                at += n;
+            }
         }
     }
     reply.bulk_trailer();

@@ -30,6 +30,8 @@ const LONG_KEY: u8 = 2;
 const INLINE: u8 = 0;
 const INT: u8 = 1;
 const BIG: u8 = 2;
+/// As [`INLINE`], after a change in place; only OBJECT ENCODING tells them apart.
+const RAW: u8 = 3;
 
 /// An owned entry, by address. Copying it copies the address only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +53,7 @@ impl Entry {
         }
         let (encoding, vallen) = match &value {
             New::Bytes(bytes) => (INLINE, bytes.len()),
+            New::Raw(bytes) => (RAW, bytes.len()),
             New::Int(_) => (INT, 8),
             New::Big(_) => (BIG, 8),
         };
@@ -147,13 +150,20 @@ impl Entry {
     pub(super) fn view<'a>(self) -> View<'a> {
         let p = self.value_at();
         match self.encoding() {
-            // SAFETY: an inline value is `vallen` initialised bytes.
-            INLINE => View::Bytes(unsafe { std::slice::from_raw_parts(p, self.value_len()) }),
+            INLINE | RAW => {
+                // SAFETY: an inline value is `vallen` initialised bytes.
+                View::Bytes(unsafe { std::slice::from_raw_parts(p, self.value_len()) })
+            }
             // SAFETY: an integer is eight initialised bytes.
             INT => View::Int(unsafe { p.cast::<i64>().read_unaligned() }),
             // SAFETY: a big value is the pointer of a leaked box that this entry owns.
             _ => View::Big(unsafe { &*p.cast::<*const Big>().read_unaligned() }),
         }
+    }
+
+    /// Whether a short string was changed in place.
+    pub(super) fn is_raw(self) -> bool {
+        self.encoding() == RAW
     }
 
     /// The big value for changing.
@@ -180,12 +190,12 @@ impl Entry {
 
     /// Puts a value in place of the old one; possibly at a new address, the old one being freed.
     pub(super) fn replace(self, value: New<'_>) -> Entry {
-        if let (New::Bytes(bytes), INLINE) = (&value, self.encoding()) {
+        if let (New::Bytes(bytes), INLINE) | (New::Raw(bytes), RAW) = (&value, self.encoding()) {
             let (start, keylen) = self.key_span();
             let without = start + keylen;
             if layout(without + bytes.len()) == self.layout() {
                 // SAFETY: the allocation has room for it, as the equal layouts show; `bytes`
-                // comes from a request and cannot overlap.
+                // comes from a request or a scratch buffer and cannot overlap.
                 unsafe {
                     let p = self.0.as_ptr();
                     p.add(VALLEN).cast::<u16>().write_unaligned(bytes.len() as u16);
@@ -323,7 +333,9 @@ unsafe fn write_value(at: *mut u8, value: New<'_>) {
     // SAFETY: as the caller promises.
     unsafe {
         match value {
-            New::Bytes(bytes) => ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len()),
+            New::Bytes(bytes) | New::Raw(bytes) => {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), at, bytes.len());
+            }
             New::Int(n) => at.cast::<i64>().write_unaligned(n),
             New::Big(big) => at.cast::<*mut Big>().write_unaligned(Box::into_raw(Box::new(big))),
         }
@@ -344,6 +356,7 @@ mod tests {
                     New::Int(-5),
                     New::Bytes(b""),
                     New::Bytes(&[7; 4096]),
+                    New::Raw(b"raw"),
                     New::Big(Big::Shared(Arc::from(vec![9; 5000]))),
                 ] {
                     let want = format!("{value:?}");
@@ -357,6 +370,7 @@ mod tests {
                     assert_eq!(entry.access(), 0xABCDEF);
                     let got = match entry.view() {
                         View::Int(n) => format!("{:?}", New::Int(n)),
+                        View::Bytes(b) if entry.is_raw() => format!("{:?}", New::Raw(b)),
                         View::Bytes(b) => format!("{:?}", New::Bytes(b)),
                         View::Big(b) => format!("{:?}", New::Big(b.clone())),
                     };

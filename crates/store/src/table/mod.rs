@@ -124,6 +124,10 @@ impl<'a> EntryRef<'a> {
     pub fn set_access(self, access: u32) {
         self.entry.set_access(access);
     }
+    /// Whether the value is a short string that was changed in place.
+    pub fn is_raw(self) -> bool {
+        self.entry.is_raw()
+    }
     /// Bytes of memory of the entry and its value.
     pub fn footprint(self) -> usize {
         self.entry.footprint()
@@ -250,7 +254,7 @@ impl Table {
         snapshot: &'t mut Snapshot,
     ) -> Edit<'t, 'k> {
         let place = self.find(hash, key);
-        Edit { table: self, snapshot, hash, key, place }
+        Edit { table: self, snapshot, hash, key, place, access: 0 }
     }
 
     /// Entries whose hash lies in the bucket at `position`, a hash prefix; returns the position
@@ -480,6 +484,8 @@ pub struct Edit<'t, 'k> {
     hash: Hash,
     key: &'k [u8],
     place: Option<Place>,
+    /// Access bits of an entry that is added.
+    access: u32,
 }
 
 impl<'t> Edit<'t, '_> {
@@ -487,6 +493,12 @@ impl<'t> Edit<'t, '_> {
     #[inline]
     pub fn into_entry(self) -> Option<EntryRef<'t>> {
         self.place.map(|place| EntryRef::new(place.entry()))
+    }
+
+    /// Which access bits an entry starts with if this edit adds it.
+    #[inline]
+    pub fn start_with_access(&mut self, access: u32) {
+        self.access = access;
     }
 
     /// What the key holds now.
@@ -545,6 +557,7 @@ impl<'t> Edit<'t, '_> {
 
     fn insert(&mut self, value: New<'_>, expires: Option<u64>) {
         let entry = Entry::new(self.key, value, expires);
+        entry.set_access(self.access);
         let hash = self.hash.0;
         loop {
             let segment = self.table.segment(hash);

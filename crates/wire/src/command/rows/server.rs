@@ -233,6 +233,7 @@ pub(super) const ROWS: [Command; 76] = [
     ),
     command(Id::Memory, "memory", -2, NONE, NONE)
         .about("4.0.0", "", "Commands about memory.")
+        .built()
         .subcommands(&[
             Id::MemoryDoctor,
             Id::MemoryHelp,
@@ -262,6 +263,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::MemoryUsage, "usage", -3, READONLY, NONE)
         .about("4.0.0", "O(N)", "Estimates the memory one key takes.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(2), find: Find::Range(0, 1, 0), uses: RO }])
         .within(Id::Memory),
     command(Id::Module, "module", -2, NONE, NONE)
@@ -359,11 +361,9 @@ pub(super) const ROWS: [Command; 76] = [
         .built()
         .within(Id::Slowlog)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
-    command(Id::Swapdb, "swapdb", 3, WRITE | FAST, IN_KEYSPACE | IN_DANGEROUS).about(
-        "4.0.0",
-        "O(N)",
-        "Exchanges two databases.",
-    ),
+    command(Id::Swapdb, "swapdb", 3, WRITE | FAST, IN_KEYSPACE | IN_DANGEROUS)
+        .about("4.0.0", "O(N)", "Exchanges two databases.")
+        .built(),
     command(Id::Sync, "sync", 1, NO_ASYNC_LOADING | ADMIN | NO_MULTI | NOSCRIPT, NONE).about(
         "1.0.0",
         "",

@@ -11,6 +11,7 @@ use crate::command::row::command;
 pub(super) const ROWS: [Command; 22] = [
     command(Id::Append, "append", 3, WRITE | DENYOOM | FAST, IN_STRING)
         .about("2.0.0", "O(1)", "Adds to the end of a string.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RW | INSERT }]),
     command(Id::Decr, "decr", 2, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Takes one from an integer.")
@@ -34,6 +35,7 @@ pub(super) const ROWS: [Command; 22] = [
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO | ACCESS }]),
     command(Id::Getdel, "getdel", 2, WRITE | FAST, IN_STRING)
         .about("6.2.0", "O(1)", "Reads a string and removes it.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -41,6 +43,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Getex, "getex", -2, WRITE | FAST, IN_STRING)
         .about("6.2.0", "O(1)", "Reads a string and changes its expiry.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -48,9 +51,11 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Getrange, "getrange", 4, READONLY, IN_STRING)
         .about("2.4.0", "O(N)", "Reads a part of a string.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO | ACCESS }]),
     command(Id::Getset, "getset", 3, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Reads a string and replaces it.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -75,6 +80,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Incrbyfloat, "incrbyfloat", 3, WRITE | DENYOOM | FAST, IN_STRING)
         .about("2.6.0", "O(1)", "Adds an amount to a floating-point number.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(0, 1, 0),
@@ -85,14 +91,17 @@ pub(super) const ROWS: [Command; 22] = [
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(1, 1, 0), uses: RO | ACCESS }]),
     command(Id::Mget, "mget", -2, READONLY | FAST, IN_STRING)
         .about("1.0.0", "O(N)", "Reads several strings.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(-1, 1, 0), uses: RO | ACCESS }])
         .tips(&["request_policy:multi_shard"]),
     command(Id::Mset, "mset", -3, WRITE | DENYOOM, IN_STRING)
         .about("1.0.1", "O(N)", "Writes several strings.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(-1, 2, 0), uses: OW | UPDATE }])
         .tips(&["request_policy:multi_shard", "response_policy:all_succeeded"]),
     command(Id::Msetnx, "msetnx", -3, WRITE | DENYOOM, IN_STRING)
         .about("1.0.1", "O(N)", "Writes several strings if none of the keys exists.")
+        .built()
         .keys(&[KeySpec {
             begin: Begin::Index(1),
             find: Find::Range(-1, 2, 0),
@@ -100,6 +109,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Psetex, "psetex", 4, WRITE | DENYOOM, IN_STRING)
         .about("2.6.0", "O(1)", "Writes a string that expires after milliseconds.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: OW | UPDATE }])
         .deprecated("2.6.12"),
     command(Id::Set, "set", -3, WRITE | DENYOOM, IN_STRING)
@@ -112,20 +122,25 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Setex, "setex", 4, WRITE | DENYOOM, IN_STRING)
         .about("2.0.0", "O(1)", "Writes a string that expires after seconds.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: OW | UPDATE }])
         .deprecated("2.6.12"),
     command(Id::Setnx, "setnx", 3, WRITE | DENYOOM | FAST, IN_STRING)
         .about("1.0.0", "O(1)", "Writes a string if the key does not exist.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: OW | INSERT }])
         .deprecated("2.6.12"),
     command(Id::Setrange, "setrange", 4, WRITE | DENYOOM, IN_STRING)
         .about("2.2.0", "O(1)", "Overwrites a part of a string.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RW | UPDATE }]),
     command(Id::Strlen, "strlen", 2, READONLY | FAST, IN_STRING)
         .about("2.2.0", "O(1)", "Measures a string.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO }]),
     command(Id::Substr, "substr", 4, READONLY, IN_STRING)
         .about("1.0.0", "O(N)", "Reads a part of a string.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO | ACCESS }])
         .deprecated("2.0.0"),
 ];
