@@ -77,7 +77,7 @@ fn number_of(index: u64, table: &Table) -> u64 {
 /// Draws a key; whether it is due. If so, `key` holds it.
 fn sampled_due(table: &Table, number: u64, now: u64, key: &mut Vec<u8>) -> bool {
     let Some(entry) = table.random_volatile(number) else { return false };
-    let due = entry.expires().is_some_and(|at| at <= now);
+    let due = entry.expires().is_some_and(|at| at < now);
     if due {
         key.clear();
         key.extend_from_slice(entry.key());

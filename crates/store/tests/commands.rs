@@ -130,7 +130,7 @@ fn a_key_expired_in_the_other_database_is_deleted_there() {
     store.say("set k old px 5");
     store.db = 0;
     store.say("set k new");
-    store.now += 5;
+    store.now += 6;
     effects(&mut store, "move k 1", &["SELECT 1", "DEL k", "SELECT 0", "move k 1"]);
     store.db = 1;
     assert_eq!(store.say("get k"), "$3\r\nnew\r\n");
@@ -140,7 +140,7 @@ fn a_key_expired_in_the_other_database_is_deleted_there() {
 fn a_replica_waits_for_the_primary_to_expire() {
     let mut store = Store::new(false);
     store.say("set k v px 5");
-    store.now += 5;
+    store.now += 6;
     store.expired = Expired::Hide;
     effects(&mut store, "get k", &[]);
     assert_eq!(store.say("keys *"), "*0\r\n");

@@ -31,7 +31,7 @@ const OK: &str = "+OK\r\n";
 impl Model {
     fn get(&mut self, key: &str) -> Option<&mut (String, Option<u64>)> {
         let now = self.now;
-        self.map.retain(|_, (_, at)| at.is_none_or(|at| at > now));
+        self.map.retain(|_, (_, at)| at.is_none_or(|at| at >= now));
         self.map.get_mut(key)
     }
 
