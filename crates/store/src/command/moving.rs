@@ -1,7 +1,7 @@
 //! Commands that give a value another key or another database.
 
 use super::args::{is, text};
-use super::{Args, Context, Data, Expired, Handler, Request};
+use super::{Args, Context, Data, Handler, Request, is_expired};
 use crate::keyspace::Place;
 use crate::table::{EntryRef, Hash};
 use crate::value::{Big, New, View};
@@ -104,7 +104,7 @@ fn is_taken(data: &mut Data<'_>, place: Place, hash: Hash, key: &[u8]) -> bool {
         return data.edit(hash, key).entry().is_some();
     }
     let Some(entry) = data.keyspace.get(place, hash, key) else { return false };
-    let due = entry.expires().is_some_and(|at| at <= data.now) && data.expired != Expired::Ignore;
+    let due = is_expired(entry, data.now, data.expired);
     if due {
         data.keyspace.edit(place, hash, key).remove();
         data.counters.expired += 1;
