@@ -10,12 +10,15 @@ use crate::script::line;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const PROGRAM: &str = "/usr/bin/redis-server";
+/// Redis says nothing for so long only if something is wrong.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A Redis of our own; ends with this value.
 struct Peer {
@@ -34,21 +37,20 @@ impl Peer {
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
             .unwrap_or_else(|error| panic!("these tests need {PROGRAM}: {error}"));
-        for _ in 0..200 {
-            if let Ok(stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) {
-                stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
-                stream.set_nodelay(true).expect("no delay");
-                return Peer { child, stream, unread: Vec::new() };
-            }
-            std::thread::sleep(Duration::from_millis(25));
-        }
-        let _ = child.kill();
-        let _ = child.wait();
-        panic!("{PROGRAM} does not answer on port {port}");
+        let output = child.stdout.take().expect("a pipe");
+        let stream = ready(output).then(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)));
+        let Some(Ok(stream)) = stream else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{PROGRAM} does not answer on port {port}");
+        };
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("no delay");
+        Peer { child, stream, unread: Vec::new() }
     }
 
     fn send(&mut self, lines: &[String]) {
@@ -78,6 +80,19 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Waits for Redis to say that it is ready, and lets a thread read the rest of its log.
+fn ready(log: ChildStdout) -> bool {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            if line.contains("Ready to accept connections") {
+                let _ = sender.send(());
+            }
+        }
+    });
+    receiver.recv_timeout(PATIENCE).is_ok()
 }
 
 /// The length of the first reply, if it is complete.

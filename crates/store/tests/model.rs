@@ -180,7 +180,8 @@ fn known_line() -> impl Strategy<Value = String> {
             .prop_map(|(c, k)| format!("{c} {k}")),
         1 => (key(), 1u64..2000).prop_map(|(k, n)| format!("getex {k} px {n}")),
         3 => (key(), value()).prop_map(|(k, v)| format!("append {k} {v}")),
-        2 => (key(), 0usize..6000, "[a-z]{1,9}").prop_map(|(k, n, v)| format!("setrange {k} {n} {v}")),
+        2 => (key(), 0usize..6000, "[a-z]{1,9}")
+            .prop_map(|(k, n, v)| format!("setrange {k} {n} {v}")),
         2 => (key(), -50i64..50).prop_map(|(k, n)| format!("incrby {k} {n}")),
         2 => (key(), 0u64..2000).prop_map(|(k, n)| format!("pexpire {k} {n}")),
         1 => (key(), 1_699_999_999_000u64..1_700_000_010_000)
