@@ -32,6 +32,8 @@ pub struct Session {
     pub library: [String; 2],
     /// The last command's full name.
     pub last: Option<wire::command::CommandId>,
+    /// Position of the replication stream after its last write, for WAIT.
+    pub written: u64,
     /// READONLY was said: a cluster replica may answer reads.
     pub readonly: bool,
     /// Its request is being worked on over several turns; nothing more is read meanwhile.
@@ -41,6 +43,32 @@ pub struct Session {
 }
 
 impl Session {
+    fn new(id: u64, conn: ConnId, peer: Peer, now: Instant, authenticated: bool) -> Self {
+        Session {
+            decoder: Decoder::new(),
+            protocol: Protocol::Resp2,
+            db: 0,
+            closed: if authenticated { 0 } else { gate::AUTH },
+            id,
+            conn,
+            peer,
+            since: now,
+            active: now,
+            name: String::new(),
+            library: [String::new(), String::new()],
+            last: None,
+            written: 0,
+            readonly: false,
+            waiting: false,
+            closing: false,
+        }
+    }
+
+    /// A session that is no client's: it applies the stream of a primary. It has id 0.
+    pub fn internal(conn: ConnId, peer: Peer, now: Instant) -> Self {
+        Session::new(0, conn, peer, now, true)
+    }
+
     /// Whether a required password was given.
     pub fn is_authenticated(&self) -> bool {
         self.closed & gate::AUTH == 0
@@ -93,25 +121,9 @@ impl Sessions {
     /// Opens a session for a new connection.
     pub fn open(&mut self, conn: ConnId, peer: Peer, now: Instant, authenticated: bool) {
         self.last_id += 1;
-        let session = Session {
-            decoder: Decoder::new(),
-            protocol: Protocol::Resp2,
-            db: 0,
-            closed: if authenticated { 0 } else { gate::AUTH },
-            id: self.last_id,
-            conn,
-            peer,
-            since: now,
-            active: now,
-            name: String::new(),
-            library: [String::new(), String::new()],
-            last: None,
-            readonly: false,
-            waiting: false,
-            closing: false,
-        };
-        self.by_id.insert(session.id, conn);
+        let session = Session::new(self.last_id, conn, peer, now, authenticated);
         let index = conn.0 as usize;
+        self.by_id.insert(session.id, conn);
         if index >= self.by_conn.len() {
             self.by_conn.resize_with(index + 1, || None);
         }
@@ -139,6 +151,11 @@ impl Sessions {
     }
 
     /// A session by its connection.
+    pub fn get(&self, conn: ConnId) -> Option<&Session> {
+        self.by_conn.get(conn.0 as usize)?.as_deref()
+    }
+
+    /// A session by its connection, for changing.
     pub fn get_mut(&mut self, conn: ConnId) -> Option<&mut Session> {
         self.by_conn.get_mut(conn.0 as usize)?.as_deref_mut()
     }

@@ -1,24 +1,65 @@
 //! Whether a command may run now. The quick answer is one AND in `execute`; this is the slow one.
 
+use crate::node::Node;
 use front::{Session, gate};
 
 /// The first gate that a command demands and finds closed, as an error, in Redis's order.
 /// `closed` are the gates closed for every session.
-pub(crate) fn refusal(session: &Session, closed: u32, demands: u32) -> Option<&'static str> {
+pub(crate) fn refusal(
+    session: &Session,
+    closed: u32,
+    demands: u32,
+    reasons: Reasons,
+) -> Option<&'static str> {
     let shut = demands & (session.closed | closed);
-    GATES.iter().find(|(bit, _)| shut & bit != 0).map(|(_, error)| *error)
+    GATES
+        .iter()
+        .find(|(bit, applies, _)| shut & bit != 0 && applies(reasons))
+        .map(|(_, _, error)| *error)
 }
 
+/// Why a gate that several states can close is closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reasons {
+    /// The last save failed.
+    pub(crate) misconf: bool,
+    /// We are a read-only replica.
+    pub(crate) readonly: bool,
+}
+
+impl Node {
+    /// Why gates are closed.
+    pub(crate) fn reasons(&self) -> Reasons {
+        Reasons {
+            misconf: self.persist.misconf,
+            readonly: self.replication.link.is_some() && self.config.replica_read_only,
+        }
+    }
+}
+
+type Gate = (u32, fn(Reasons) -> bool, &'static str);
+
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [(u32, &str); 3] = [
-    (gate::AUTH, "NOAUTH Authentication required."),
+const GATES: [Gate; 5] = [
+    (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (
         gate::WRITE,
+        |reasons| reasons.misconf,
         "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist \
          to disk. Commands that may modify the data set are disabled, because this instance is \
          configured to report errors during writes if RDB snapshotting fails \
          (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
          RDB error.",
     ),
-    (gate::LOADED, "LOADING Redis is loading the dataset in memory"),
+    (
+        gate::WRITE,
+        |reasons| reasons.readonly,
+        "READONLY You can't write against a read only replica.",
+    ),
+    (
+        gate::FRESH,
+        |_| true,
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+    ),
+    (gate::LOADED, |_| true, "LOADING Redis is loading the dataset in memory"),
 ];

@@ -36,6 +36,26 @@ pub struct Config {
     pub dir: String,
     /// `dbfilename`.
     pub dbfilename: String,
+    /// `replicaof`: host and port; empty: a primary.
+    pub replicaof: String,
+    /// `masteruser`.
+    pub masteruser: String,
+    /// `masterauth`.
+    pub masterauth: String,
+    /// `replica-announce-ip`.
+    pub replica_announce_ip: String,
+    /// `replica-read-only`.
+    pub replica_read_only: bool,
+    /// `replica-serve-stale-data`.
+    pub replica_serve_stale_data: bool,
+    /// `replica-accept-empty-primary`: our own.
+    pub replica_accept_empty_primary: bool,
+    /// `repl-timeout`, in seconds.
+    pub repl_timeout: u64,
+    /// `repl-ping-replica-period`, in seconds.
+    pub repl_ping_period: u64,
+    /// `repl-backlog-size`, in bytes.
+    pub repl_backlog_size: u64,
     /// `rdbcompression`.
     pub rdbcompression: bool,
     /// `rdbchecksum`.
@@ -66,6 +86,16 @@ impl Default for Config {
             appendonly: false,
             dir: String::from("."),
             dbfilename: String::from("dump.rdb"),
+            replicaof: String::new(),
+            masteruser: String::new(),
+            masterauth: String::new(),
+            replica_announce_ip: String::new(),
+            replica_read_only: true,
+            replica_serve_stale_data: true,
+            replica_accept_empty_primary: false,
+            repl_timeout: 60,
+            repl_ping_period: 10,
+            repl_backlog_size: 1 << 20,
             rdbcompression: true,
             rdbchecksum: true,
             stop_writes_on_save_error: true,
@@ -118,6 +148,8 @@ pub const DIRECTIVES: &[Directive] = &[
     fixed("dir", |c| c.dir.clone(), |c, w| one(w).map(|word| c.dir = word.into())),
     fixed("logfile", |c| c.logfile.clone(), |c, w| one(w).map(|word| c.logfile = word.into())),
     mutable("loglevel", |c| c.loglevel.clone(), |c, w| log_level(&mut c.loglevel, w)),
+    mutable("masterauth", |c| c.masterauth.clone(), |c, w| text(&mut c.masterauth, w)),
+    mutable("masteruser", |c| c.masteruser.clone(), |c, w| text(&mut c.masteruser, w)),
     fixed(
         "maxclients",
         |c| c.maxclients.to_string(),
@@ -135,6 +167,42 @@ pub const DIRECTIVES: &[Directive] = &[
         |c| yes_no(c.rdbcompression),
         |c, w| boolean(w).map(|on| c.rdbcompression = on),
     ),
+    mutable(
+        "repl-backlog-size",
+        |c| c.repl_backlog_size.to_string(),
+        |c, w| memory(w).map(|n| c.repl_backlog_size = n.max(1)),
+    ),
+    mutable(
+        "repl-ping-replica-period",
+        |c| c.repl_ping_period.to_string(),
+        |c, w| integer(w, 1, i64::from(i32::MAX)).map(|n| c.repl_ping_period = n as u64),
+    ),
+    mutable(
+        "repl-timeout",
+        |c| c.repl_timeout.to_string(),
+        |c, w| integer(w, 1, i64::from(i32::MAX)).map(|n| c.repl_timeout = n as u64),
+    ),
+    mutable(
+        "replica-accept-empty-primary",
+        |c| yes_no(c.replica_accept_empty_primary),
+        |c, w| boolean(w).map(|on| c.replica_accept_empty_primary = on),
+    ),
+    mutable(
+        "replica-announce-ip",
+        |c| c.replica_announce_ip.clone(),
+        |c, w| text(&mut c.replica_announce_ip, w),
+    ),
+    mutable(
+        "replica-read-only",
+        |c| yes_no(c.replica_read_only),
+        |c, w| boolean(w).map(|on| c.replica_read_only = on),
+    ),
+    mutable(
+        "replica-serve-stale-data",
+        |c| yes_no(c.replica_serve_stale_data),
+        |c, w| boolean(w).map(|on| c.replica_serve_stale_data = on),
+    ),
+    fixed("replicaof", |c| c.replicaof.clone(), |c, w| host_and_port(&mut c.replicaof, w)),
     mutable(
         "requirepass",
         |c| c.requirepass.clone(),
@@ -168,8 +236,18 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
 ];
 
-/// The directive of that name, in any case.
+/// Old spellings of directives.
+const ALIASES: [(&str, &str); 4] = [
+    ("repl-ping-slave-period", "repl-ping-replica-period"),
+    ("slave-read-only", "replica-read-only"),
+    ("slave-serve-stale-data", "replica-serve-stale-data"),
+    ("slaveof", "replicaof"),
+];
+
+/// The directive of that name, in any case, old spellings too.
 pub fn find(name: &str) -> Option<&'static Directive> {
+    let alias = ALIASES.iter().find(|(old, _)| old.eq_ignore_ascii_case(name));
+    let name = alias.map_or(name, |(_, new)| new);
     DIRECTIVES.iter().find(|directive| directive.name.eq_ignore_ascii_case(name))
 }
 
@@ -214,6 +292,25 @@ fn one<'w>(words: &[&'w str]) -> Result<&'w str, Refusal> {
 
 fn words(field: &mut String, words: &[&str]) -> Result<(), Refusal> {
     *field = words.join(" ");
+    Ok(())
+}
+
+fn text(field: &mut String, words: &[&str]) -> Result<(), Refusal> {
+    *field = one(words)?.into();
+    Ok(())
+}
+
+fn host_and_port(field: &mut String, words: &[&str]) -> Result<(), Refusal> {
+    match words {
+        [no, one] if no.eq_ignore_ascii_case("no") && one.eq_ignore_ascii_case("one") => {
+            field.clear();
+        }
+        [host, port] if port.parse::<u16>().is_ok_and(|port| port > 0) => {
+            *field = format!("{host} {port}");
+        }
+        [_, _] => return Err(String::from("Invalid master port")),
+        _ => return Err(String::from("wrong number of arguments")),
+    }
     Ok(())
 }
 

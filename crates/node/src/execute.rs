@@ -41,6 +41,8 @@ pub(crate) struct Turn<'t> {
 pub(crate) struct Call<'a> {
     pub(crate) row: Option<&'static Command>,
     pub(crate) request: Request<'a>,
+    /// The request as received, if it came in one piece and somebody wants the stream.
+    pub(crate) raw: &'a [u8],
 }
 
 impl Node {
@@ -59,7 +61,8 @@ impl Node {
             None => self.other(row.id, session, call.request.args, turn),
         }
         if self.data.effects.changes() != 0 {
-            self.commit();
+            self.commit(session.db, call.request.args, call.raw);
+            session.written = self.replication.end();
         }
         self.measure(row, session, call.request.args, start, turn);
     }
@@ -86,7 +89,7 @@ impl Node {
         let demands = self.specs[row.id as usize].demands;
         if self.stages.admit
             && (session.closed | self.closed) & demands != 0
-            && let Some(error) = admit::refusal(session, self.closed, demands)
+            && let Some(error) = admit::refusal(session, self.closed, demands, self.reasons())
         {
             return Err(error.into());
         }
@@ -119,7 +122,11 @@ impl Node {
                 place: Place::new(session.db, 0),
                 now,
                 access: (now / 1000) as u32 & 0x00FF_FFFF,
-                expired: Expired::Delete,
+                expired: if self.replication.link.is_some() {
+                    Expired::Hide
+                } else {
+                    Expired::Delete
+                },
                 effects: &mut self.data.effects,
                 counters: &mut self.data.counters,
             },
@@ -136,7 +143,7 @@ impl Node {
             password: &self.config.requirepass,
             databases: self.config.databases,
             cluster: false,
-            role: "master",
+            role: if self.replication.link.is_some() { "replica" } else { "master" },
             version: crate::REDIS_VERSION,
             now: turn.now.mono,
         };
@@ -145,13 +152,6 @@ impl Node {
         if spoken == Spoken::Foreign {
             self.serve(id, session, args, turn);
         }
-    }
-
-    /// What the command did, told to whom it matters.
-    #[inline]
-    fn commit(&mut self) {
-        let taken = self.data.effects.take(&mut self.data.stream);
-        self.data.changes += taken.changes;
     }
 
     /// Counts the command and its time; the end of one is the start of the next.

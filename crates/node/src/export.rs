@@ -1,48 +1,64 @@
 //! A snapshot on its way out: walked, encoded beside the machine, and written to a sink.
 //!
 //! ```text
-//! keyspace ─walk─► portions ─job─► encoded pieces ─append─► temporary file ─rename─► dump.rdb
+//! keyspace ─walk─► portions ─job─► encoded pieces ─┬─append─► temporary file ─rename─► dump.rdb
+//!                                                  └─queue──► replicas' connections
 //! ```
 //!
 //! The walk waits while the sink is behind; what commands push out first is taken in any case.
 
-use machine::{FileError, FileId, FileOp, FileOutput, Instant, OpenMode, Out, Ticket};
+use machine::{
+    ConnId, FileError, FileId, FileOp, FileOutput, Instant, Letter, OpenMode, Out, Ticket,
+};
 use std::collections::VecDeque;
 use store::keyspace::{Incomplete, Keyspace};
 use store::rdb::{Encoded, Encoder, Options, Piece, Sizes};
 use store::snapshot::Records;
 use store::value::Page;
 
-/// The walk rests while this many bytes wait for the file.
+/// The walk rests while this many bytes wait for the sink.
 const AHEAD: usize = 8 << 20;
 
-/// A snapshot being written to a file.
+/// A snapshot being written.
 pub(crate) struct Export {
     /// Absent while a job has it.
     encoder: Option<Box<Encoder>>,
     job: Option<Ticket>,
     portions: VecDeque<Records>,
-    /// Keys and keys with an expiry of each database, as hints to the reader.
+    /// Hints to the reader.
     sizes: Vec<Sizes>,
-    file: FileId,
-    temporary: String,
-    target: String,
-    /// Appends under way, with their lengths.
-    appends: VecDeque<(Ticket, usize)>,
-    waiting: usize,
-    step: Step,
+    sink: Sink,
+    /// The end has been handed to the encoder.
+    ending: bool,
     /// When it started.
     pub(crate) since: Instant,
     /// `rdb_changes_since_last_save` at its start.
     pub(crate) changes: u64,
 }
 
-/// How far it has come.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Step {
-    Writing,
-    /// All is encoded; appends are still under way.
-    Ending,
+/// Where the bytes go.
+enum Sink {
+    File(FileSink),
+    /// Replicas, which know the end by this mark.
+    Replicas {
+        conns: Vec<ConnId>,
+        mark: [u8; 40],
+    },
+}
+
+struct FileSink {
+    file: FileId,
+    temporary: String,
+    target: String,
+    /// Appends under way, with their lengths.
+    appends: VecDeque<(Ticket, usize)>,
+    waiting: usize,
+    last: Option<Last>,
+}
+
+/// The steps after the last append.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
     Syncing(Ticket),
     Renaming(Ticket),
 }
@@ -51,8 +67,10 @@ enum Step {
 pub(crate) enum Progress {
     /// It goes on.
     Going,
-    /// It stands under its final name.
-    Done,
+    /// The file stands under its final name.
+    Saved,
+    /// These replicas have been sent all of it.
+    Sent(Vec<ConnId>),
     /// It failed; the temporary file is being removed.
     Failed(String),
 }
@@ -65,16 +83,52 @@ fn pages(encoded: Encoded) -> Vec<Page> {
 }
 
 impl Export {
-    /// Starts a snapshot of `keyspace` into `target`.
-    pub(crate) fn start(
+    /// Starts a snapshot of `keyspace` into the file `target`, by way of `temporary`.
+    pub(crate) fn to_file(
         keyspace: &mut Keyspace,
         aux: &[(&str, &str)],
-        paths: (FileId, String, String),
-        now: Instant,
+        (file, temporary, target): (FileId, String, String),
         options: Options,
+        now: Instant,
         out: &mut Out,
     ) -> Self {
-        let (file, temporary, target) = paths;
+        out.file(FileOp::Open { file, path: temporary.clone(), mode: OpenMode::Create });
+        let sink = Sink::File(FileSink {
+            file,
+            temporary,
+            target,
+            appends: VecDeque::new(),
+            waiting: 0,
+            last: None,
+        });
+        Export::start(keyspace, aux, sink, options, now, out)
+    }
+
+    /// Starts a snapshot of `keyspace` to replicas that have been told what is coming.
+    pub(crate) fn to_replicas(
+        keyspace: &mut Keyspace,
+        aux: &[(&str, &str)],
+        (conns, mark): (Vec<ConnId>, [u8; 40]),
+        options: Options,
+        now: Instant,
+        out: &mut Out,
+    ) -> Self {
+        for conn in &conns {
+            out.queue(*conn, b"$EOF:");
+            out.queue(*conn, &mark);
+            out.queue(*conn, b"\r\n");
+        }
+        Export::start(keyspace, aux, Sink::Replicas { conns, mark }, options, now, out)
+    }
+
+    fn start(
+        keyspace: &mut Keyspace,
+        aux: &[(&str, &str)],
+        sink: Sink,
+        options: Options,
+        now: Instant,
+        out: &mut Out,
+    ) -> Self {
         let sizes = (0..keyspace.databases())
             .map(|db| Sizes {
                 db,
@@ -83,7 +137,6 @@ impl Export {
             })
             .collect();
         keyspace.start_snapshot();
-        out.file(FileOp::Open { file, path: temporary.clone(), mode: OpenMode::Create });
         let mut encoder = Box::new(Encoder::new(options));
         let mut header = Encoded::default();
         encoder.begin(aux, &mut header);
@@ -92,17 +145,18 @@ impl Export {
             job: None,
             portions: VecDeque::new(),
             sizes,
-            file,
-            temporary,
-            target,
-            appends: VecDeque::new(),
-            waiting: 0,
-            step: Step::Writing,
+            sink,
+            ending: false,
             since: now,
             changes: 0,
         };
-        export.append(pages(header), out);
+        export.sink.write(pages(header), out);
         export
+    }
+
+    /// Whether it goes to replicas rather than to a file.
+    pub(crate) fn is_for_replicas(&self) -> bool {
+        matches!(self.sink, Sink::Replicas { .. })
     }
 
     /// Walks on for `units`, and keeps the encoder busy.
@@ -112,7 +166,7 @@ impl Export {
         units: u32,
         out: &mut Out,
     ) -> Result<(), Incomplete> {
-        if self.waiting < AHEAD && keyspace.snapshot().is_running() {
+        if keyspace.snapshot().is_running() && !self.sink.is_behind(out) {
             keyspace.walk_snapshot(units)?;
         }
         while let Some(portion) = keyspace.snapshot().next_portion() {
@@ -122,25 +176,23 @@ impl Export {
         Ok(())
     }
 
-    /// Whether the walk can go on now.
-    pub(crate) fn wants_time(&self, keyspace: &mut Keyspace) -> bool {
-        self.waiting < AHEAD && keyspace.snapshot().is_running()
+    /// Whether the walk can go on now. If it is the sink that is behind, its progress will be
+    /// heard of.
+    pub(crate) fn wants_time(&self, keyspace: &mut Keyspace, out: &mut Out) -> bool {
+        keyspace.snapshot().is_running() && !self.sink.is_behind(out)
     }
 
     /// Hands the next portion, or the end, to the encoder when it is at rest.
     fn encode(&mut self, running: bool, out: &mut Out) {
-        if self.step != Step::Writing {
+        if self.ending || self.encoder.is_none() {
             return;
         }
-        let Some(mut encoder) = self.encoder.take() else { return };
         let portion = self.portions.pop_front();
         if portion.is_none() && running {
-            self.encoder = Some(encoder);
             return;
         }
-        if portion.is_none() {
-            self.step = Step::Ending;
-        }
+        self.ending = portion.is_none();
+        let Some(mut encoder) = self.encoder.take() else { return };
         let sizes = self.sizes.clone();
         self.job = Some(out.offload(Box::new(move || {
             let mut encoded = Encoded::default();
@@ -153,40 +205,27 @@ impl Export {
         })));
     }
 
-    fn append(&mut self, pages: Vec<Page>, out: &mut Out) {
-        for page in pages {
-            self.waiting += page.len;
-            let range = page.start..page.start + page.len;
-            let op = FileOp::Append { file: self.file, data: page.bytes, range };
-            self.appends.push_back((out.file(op), page.len));
-        }
-    }
-
     /// Takes a finished job's result, if it is this export's.
     pub(crate) fn job_done(
         &mut self,
         ticket: Ticket,
-        result: machine::Letter,
+        result: Letter,
         running: bool,
         out: &mut Out,
-    ) {
+    ) -> Progress {
         if self.job != Some(ticket) {
-            return;
+            return Progress::Going;
         }
         self.job = None;
-        if let Ok(encoding) = result.downcast::<Encoding>() {
-            let (encoder, encoded) = *encoding;
-            self.encoder = Some(encoder);
-            self.append(encoded, out);
-            self.encode(running, out);
-            self.sync_when_written(out);
+        let Ok(encoding) = result.downcast::<Encoding>() else { return Progress::Going };
+        let (encoder, pages) = *encoding;
+        self.encoder = Some(encoder);
+        self.sink.write(pages, out);
+        if self.ending {
+            return self.sink.end(out);
         }
-    }
-
-    fn sync_when_written(&mut self, out: &mut Out) {
-        if self.step == Step::Ending && self.job.is_none() && self.appends.is_empty() {
-            self.step = Step::Syncing(out.file(FileOp::Sync { file: self.file }));
-        }
+        self.encode(running, out);
+        Progress::Going
     }
 
     /// Takes the end of a file operation.
@@ -196,37 +235,128 @@ impl Export {
         result: &Result<FileOutput, FileError>,
         out: &mut Out,
     ) -> Progress {
-        let mine = self.appends.front().is_some_and(|(first, _)| *first == ticket)
-            || matches!(self.step, Step::Syncing(t) | Step::Renaming(t) if t == ticket);
-        match result {
-            // Opening has no entry here; when it failed, the first append fails too.
-            Err(error) if mine => {
-                let why = error.to_string();
-                self.abandon(out);
-                return Progress::Failed(why);
-            }
-            _ if !mine => return Progress::Going,
-            _ => {}
+        let ended = self.ending && self.job.is_none();
+        match &mut self.sink {
+            Sink::File(sink) => sink.file_done(ticket, result, ended, out),
+            Sink::Replicas { .. } => Progress::Going,
         }
-        match self.step {
-            Step::Syncing(_) => {
+    }
+
+    /// A replica is gone; whether nobody is left to send to.
+    pub(crate) fn forget(&mut self, conn: ConnId) -> bool {
+        match &mut self.sink {
+            Sink::Replicas { conns, .. } => {
+                conns.retain(|other| *other != conn);
+                conns.is_empty()
+            }
+            Sink::File(_) => false,
+        }
+    }
+
+    /// Gives up: removes the temporary file, or leaves the replicas, which have to be let go.
+    pub(crate) fn abandon(&mut self, out: &mut Out) -> Vec<ConnId> {
+        match &mut self.sink {
+            Sink::File(sink) => {
+                sink.abandon(out);
+                Vec::new()
+            }
+            Sink::Replicas { conns, .. } => std::mem::take(conns),
+        }
+    }
+}
+
+impl Sink {
+    fn write(&mut self, pages: Vec<Page>, out: &mut Out) {
+        for page in pages {
+            let range = page.start..page.start + page.len;
+            match self {
+                Sink::File(sink) => {
+                    sink.waiting += page.len;
+                    let op = FileOp::Append { file: sink.file, data: page.bytes, range };
+                    sink.appends.push_back((out.file(op), page.len));
+                }
+                Sink::Replicas { conns, .. } => {
+                    for conn in conns {
+                        out.chunk(*conn, page.bytes.clone(), range.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_behind(&self, out: &mut Out) -> bool {
+        match self {
+            Sink::File(sink) => sink.waiting >= AHEAD,
+            Sink::Replicas { conns, .. } => {
+                let behind = conns.iter().filter(|conn| out.queued(**conn) >= AHEAD);
+                let behind: Vec<ConnId> = behind.copied().collect();
+                behind.iter().for_each(|conn| out.tell_drained(*conn));
+                !behind.is_empty()
+            }
+        }
+    }
+
+    /// All is encoded and written or queued.
+    fn end(&mut self, out: &mut Out) -> Progress {
+        match self {
+            Sink::File(sink) => {
+                sink.sync_when_written(out);
+                Progress::Going
+            }
+            Sink::Replicas { conns, mark } => {
+                conns.iter().for_each(|conn| out.queue(*conn, mark));
+                Progress::Sent(std::mem::take(conns))
+            }
+        }
+    }
+}
+
+impl FileSink {
+    fn sync_when_written(&mut self, out: &mut Out) {
+        if self.appends.is_empty() && self.last.is_none() {
+            self.last = Some(Last::Syncing(out.file(FileOp::Sync { file: self.file })));
+        }
+    }
+
+    fn file_done(
+        &mut self,
+        ticket: Ticket,
+        result: &Result<FileOutput, FileError>,
+        ended: bool,
+        out: &mut Out,
+    ) -> Progress {
+        let appended = self.appends.front().is_some_and(|(first, _)| *first == ticket);
+        let finished =
+            matches!(self.last, Some(Last::Syncing(t) | Last::Renaming(t)) if t == ticket);
+        if !appended && !finished {
+            // Opening has no entry here; when it fails, the first append fails too.
+            return Progress::Going;
+        }
+        if let Err(error) = result {
+            let why = error.to_string();
+            self.abandon(out);
+            return Progress::Failed(why);
+        }
+        match self.last {
+            Some(Last::Syncing(_)) => {
                 out.file(FileOp::Close { file: self.file });
                 let (from, to) = (self.temporary.clone(), self.target.clone());
-                self.step = Step::Renaming(out.file(FileOp::Rename { from, to }));
+                self.last = Some(Last::Renaming(out.file(FileOp::Rename { from, to })));
             }
-            Step::Renaming(_) => return Progress::Done,
-            Step::Writing | Step::Ending => {
+            Some(Last::Renaming(_)) => return Progress::Saved,
+            None => {
                 if let Some((_, len)) = self.appends.pop_front() {
                     self.waiting -= len;
                 }
-                self.sync_when_written(out);
+                if ended {
+                    self.sync_when_written(out);
+                }
             }
         }
         Progress::Going
     }
 
-    /// Gives up: closes and removes the temporary file.
-    pub(crate) fn abandon(&mut self, out: &mut Out) {
+    fn abandon(&mut self, out: &mut Out) {
         out.file(FileOp::Close { file: self.file });
         out.file(FileOp::Remove { path: self.temporary.clone() });
     }

@@ -61,8 +61,11 @@ impl Node {
             }
             "stats" => self.stats_section(&mut field),
             "replication" => {
-                field("role", &"master");
-                field("connected_slaves", &0);
+                for line in self.replication_section(now).lines() {
+                    if let Some((name, value)) = line.split_once(':') {
+                        field(name, &value);
+                    }
+                }
             }
             "cpu" => self.cpu_section(&mut field),
             "commandstats" => self.command_section(&mut field),

@@ -49,6 +49,9 @@ impl Node {
 
     /// A large argument that the decoder asked for.
     pub(crate) fn body(&mut self, conn: ConnId, body: Arc<[u8]>) {
+        if self.replication.is_link(conn) {
+            return self.link_body(body);
+        }
         if let Some(session) = self.sessions.get_mut(conn) {
             session.decoder.body(body);
         }
@@ -109,6 +112,7 @@ impl Node {
     ) -> Option<&'a [u8]> {
         let mut ahead = [Ahead::default(); BATCH];
         let before = turn.buffer.len();
+        let streaming = self.replication.backlog.is_some();
         let place = Place::new(session.db, 0);
         let prefetch = self.stages.prefetch && batch.len() > 1;
         for (i, ahead) in ahead[..batch.len()].iter_mut().enumerate() {
@@ -129,7 +133,8 @@ impl Node {
         }
         for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
             let request = Request { args: batch.args(i), hash: ahead.hash, bodies: &[] };
-            self.execute(session, &Call { row: ahead.row, request }, turn);
+            let raw = if streaming { batch.raw(i) } else { &[] };
+            self.execute(session, &Call { row: ahead.row, request, raw }, turn);
             if session.closing {
                 break;
             }
@@ -160,7 +165,7 @@ impl Node {
         let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
         let ahead = self.look_ahead(&args);
         let request = Request { args: &args, hash: ahead.hash, bodies: &request.args };
-        self.execute(session, &Call { row: ahead.row, request }, turn);
+        self.execute(session, &Call { row: ahead.row, request, raw: &[] }, turn);
     }
 
     #[cold]

@@ -15,6 +15,7 @@ mod info;
 mod intake;
 mod node;
 mod persist;
+mod replicate;
 mod server;
 mod slowlog;
 mod stages;

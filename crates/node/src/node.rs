@@ -3,14 +3,16 @@
 use crate::config::Config;
 use crate::execute::{Spec, specs};
 use crate::persist::Persist;
+use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
 use crate::stages::Stages;
 use crate::statistics::Statistics;
-use front::Sessions;
+use front::{Sessions, gate};
 use machine::{
     Action, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine, NetError, Now,
     Out, Peer, Signal, Span, Splice, Ticket, Token, Vitals,
 };
+use replication::Target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use store::command::Counters;
 use store::effects::Effects;
@@ -50,6 +52,7 @@ pub struct Node {
     pub(crate) vitals: Vitals,
     pub(crate) started: Instant,
     pub(crate) persist: Persist,
+    pub(crate) replication: Replication,
     next_cron: Instant,
     listeners: Listeners,
 }
@@ -66,6 +69,14 @@ pub(crate) struct Store {
     pub(crate) stream: Vec<u8>,
 }
 
+/// Units of active expiry in one portion: a unit looks at twenty keys.
+const EXPIRE_UNITS: u32 = 16;
+
+/// A seed from the run id, which is random.
+fn seed(run_id: &str) -> u64 {
+    run_id.bytes().fold(0, |seed: u64, byte| seed.rotate_left(5) ^ u64::from(byte))
+}
+
 #[derive(Default)]
 struct Listeners {
     /// By token: whether it may fail without harm.
@@ -77,6 +88,7 @@ impl Node {
     /// A node at rest.
     pub fn new(setup: Setup) -> Self {
         let keyspace = Keyspace::new(setup.config.databases, false, setup.secret);
+        let replication = Replication::new(seed(&setup.run_id));
         Node {
             run_id: setup.run_id,
             stages: setup.stages,
@@ -98,6 +110,7 @@ impl Node {
             vitals: Vitals::default(),
             started: Instant::default(),
             persist: Persist::new(),
+            replication,
             next_cron: Instant::default(),
             listeners: Listeners::default(),
             config: setup.config,
@@ -109,6 +122,11 @@ impl Node {
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
         self.start_loading(now, out);
+        self.close_gates();
+        if let Some((host, port)) = self.config.replicaof.clone().split_once(' ') {
+            let target = Target { host: host.into(), port: port.parse().unwrap_or(0) };
+            self.follow(target, now, out);
+        }
         if self.config.port == 0 {
             return;
         }
@@ -190,7 +208,13 @@ impl Node {
     }
 
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
+        self.start_sync(now, out);
         self.advance_export(units, now, out);
+        if units > 0 && self.persist.export.is_none() {
+            self.expire(units.min(EXPIRE_UNITS), now, out);
+        }
+        self.emit_stream(now, out);
+        self.close_gates();
         let discarded = self.data.keyspace.take_discarded();
         if !discarded.is_empty() {
             // Freeing millions of entries takes long; another thread has the time.
@@ -201,10 +225,36 @@ impl Node {
         }
     }
 
+    /// What is due by time.
+    fn wake(&mut self, now: Now, out: &mut Out) {
+        self.tick_link(now, out);
+        if self.next_cron <= now.mono {
+            self.cron(now, out);
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId, now: Now, out: &mut Out) {
+        if self.replication.is_link(conn) {
+            return self.link_closed(now, out);
+        }
+        drop(self.sessions.close(conn));
+        self.replica_closed(conn, out);
+    }
+
+    /// Closes the gates that the state of the node asks for.
+    pub(crate) fn close_gates(&mut self) {
+        let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
+        let misconf = if self.persist.misconf { gate::WRITE } else { 0 };
+        self.closed = loading | misconf | self.role_gates();
+    }
+
     /// What is due every tenth of a second.
     fn cron(&mut self, now: Now, out: &mut Out) {
         self.next_cron = now.mono + Span::millis(100);
         self.check_save_points(now, out);
+        self.expire(EXPIRE_UNITS, now, out);
+        self.check_replicas(now, out);
+        self.heartbeat(now);
     }
 
     fn file_done(
@@ -216,6 +266,7 @@ impl Node {
     ) {
         self.load_step(ticket, &result, now, out);
         self.save_step(ticket, &result, now, out);
+        self.incoming_step(ticket, &result, now, out);
     }
 }
 
@@ -223,28 +274,42 @@ impl Machine for Node {
     #[inline]
     fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Out) {
         match event {
+            Event::Received { conn, bytes } if self.replication.is_link(conn) => {
+                self.link_received(bytes, now, out);
+            }
             Event::Received { conn, bytes } => self.received(conn, bytes, now, out),
             Event::TurnEnd { units } => self.turn_end(units, now, out),
             Event::Body { conn, body } => self.body(conn, body),
             Event::Accepted { conn, peer, .. } => self.accepted(conn, peer, now, out),
-            Event::Closed { conn, .. } => drop(self.sessions.close(conn)),
+            Event::Closed { conn, .. } => self.closed(conn, now, out),
             Event::Started => self.start(now, out),
             Event::Listening { .. } => self.listening(out),
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
             Event::Vitals(vitals) => self.vitals = vitals.clone(),
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
-            Event::JobDone { ticket, result } => self.job_done(ticket, result, out),
-            Event::Wake => self.cron(now, out),
-            Event::Connected { .. }
-            | Event::ConnectFailed { .. }
-            | Event::Resolved { .. }
-            | Event::Drained { .. }
-            | Event::Mail { .. } => {}
+            Event::JobDone { ticket, result } => self.job_done(ticket, result, now, out),
+            Event::Wake => self.wake(now, out),
+            Event::Connected { conn, token, peer } => {
+                self.link_connected(token, conn, peer, now, out);
+            }
+            Event::ConnectFailed { token, why } => {
+                if let Some(link) = &mut self.replication.link {
+                    link.connect_failed(token, why, now.mono, out);
+                }
+            }
+            Event::Resolved { token, addresses } => {
+                if let Some(link) = &mut self.replication.link {
+                    link.resolved(token, addresses, now.mono, out);
+                }
+            }
+            // Whatever waited for room is looked after at the end of the turn.
+            Event::Drained { .. } | Event::Mail { .. } => {}
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        Some(self.next_cron)
+        let due = [self.link_deadline(), self.wait_deadline()];
+        due.into_iter().flatten().chain([self.next_cron]).min()
     }
 }

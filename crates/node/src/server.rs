@@ -18,8 +18,16 @@ impl Node {
         args: &[&[u8]],
         turn: &mut Turn<'_>,
     ) {
-        if id == CommandId::Shutdown {
-            return self.shutdown(&args[1..], session, turn);
+        match id {
+            CommandId::Shutdown => return self.shutdown(&args[1..], session, turn),
+            CommandId::Replconf => return self.replconf(args, session, turn),
+            CommandId::Psync => return self.psync(args, session, turn),
+            CommandId::Replicaof | CommandId::Slaveof => {
+                self.replicaof(args, session, turn);
+                return self.close_gates();
+            }
+            CommandId::Wait => return self.wait(args, session, turn),
+            _ => {}
         }
         let now = turn.now;
         let mut reply = Reply::new(turn.buffer, session.protocol);
@@ -41,6 +49,7 @@ impl Node {
                 self.statistics.reset();
                 reply.ok();
             }
+            CommandId::Role => self.role(reply),
             CommandId::Bgsave => self.bgsave(&args[1..], now, turn.out, reply),
             CommandId::Save => self.save(session, now, turn.out, reply),
             CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
@@ -164,6 +173,10 @@ impl Node {
         }
         self.config = config;
         self.set_slow_ticks();
+        self.close_gates();
+        if let Some(backlog) = &mut self.replication.backlog {
+            backlog.set_limit(self.config.repl_backlog_size);
+        }
         reply.ok();
     }
 }

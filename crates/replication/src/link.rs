@@ -160,6 +160,11 @@ impl Link {
         }
     }
 
+    /// Bytes came over the link while it follows.
+    pub fn hear(&mut self, now: Instant) {
+        self.heard = now;
+    }
+
     /// When the last byte came.
     pub fn heard(&self) -> Instant {
         self.heard

@@ -1,7 +1,6 @@
 //! Loading the saved state at the start.
 
 use crate::node::Node;
-use front::gate;
 use machine::{
     Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode,
     Out, Ticket,
@@ -18,6 +17,7 @@ pub(crate) struct Loading {
     ticket: Ticket,
     reader: Reader,
     loader: Loader,
+    from_primary: bool,
     since: Instant,
     /// Length of the file, and how much of it has been read, in bytes.
     pub(crate) total: u64,
@@ -25,6 +25,9 @@ pub(crate) struct Loading {
 }
 
 impl Loading {
+    /// The file is a snapshot from the primary.
+    pub(crate) const FOR_SYNC: bool = true;
+
     /// Takes in the next bytes of the file; fewer than a chunk are its end.
     fn take(&mut self, mut bytes: &[u8], keyspace: &mut Keyspace) -> Result<(), String> {
         let last = bytes.len() < CHUNK;
@@ -38,10 +41,13 @@ impl Loading {
 impl Node {
     /// Begins to load `dbfilename`; clients are told to wait meanwhile.
     pub(crate) fn start_loading(&mut self, now: Now, out: &mut Out) {
+        self.load_file(self.config.dbfilename.clone(), false, now, out);
+    }
+
+    /// Begins to load a file: the saved state, or a snapshot from the primary.
+    pub(crate) fn load_file(&mut self, path: String, from_primary: bool, now: Now, out: &mut Out) {
         let file = self.persist.file();
-        let path = self.config.dbfilename.clone();
         let ticket = out.file(FileOp::Open { file, path, mode: OpenMode::Read });
-        self.closed |= gate::LOADED;
         self.persist.last_save = now.wall.secs();
         self.persist.loading = Some(Loading {
             file,
@@ -49,8 +55,10 @@ impl Node {
             reader: Reader::new(store::rdb::Limits::default()),
             loader: Loader::new(LoadOptions {
                 slotted: false,
-                expired_before: Some(now.wall.millis()),
+                // What has expired is for the primary to say.
+                expired_before: (!from_primary).then_some(now.wall.millis()),
             }),
+            from_primary,
             since: now.mono,
             total: 0,
             read: 0,
@@ -76,7 +84,7 @@ impl Node {
             }
             Ok(FileOutput::Bytes(bytes)) => self.feed(loading, bytes, now, out),
             Ok(FileOutput::Done) => self.read_on(loading, out),
-            Err(error) if error.kind == FileErrorKind::NotFound => self.closed &= !gate::LOADED,
+            Err(error) if error.kind == FileErrorKind::NotFound && !loading.from_primary => {}
             Err(error) => self.loading_failed(&error.to_string(), out),
         }
     }
@@ -95,7 +103,6 @@ impl Node {
             return self.read_on(loading, out);
         }
         out.file(FileOp::Close { file: loading.file });
-        self.closed &= !gate::LOADED;
         self.persist.loaded = (loading.loader.keys_loaded(), loading.loader.keys_expired());
         let (loaded, expired) = self.persist.loaded;
         out.log(
@@ -104,6 +111,9 @@ impl Node {
         );
         let seconds = now.mono.since(loading.since).0 as f64 / 1e9;
         out.log(Level::Notice, format_args!("DB loaded from disk: {seconds:.3} seconds"));
+        if loading.from_primary {
+            self.sync_loaded(now, out);
+        }
     }
 
     /// A damaged file ends the process: going on without the data would look like having none.

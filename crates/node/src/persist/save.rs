@@ -3,7 +3,7 @@
 use super::Asked;
 use crate::export::{Export, Progress};
 use crate::node::Node;
-use front::{Session, gate};
+use front::Session;
 use machine::{Action, FileError, FileOutput, Letter, Level, Now, Out, Ticket};
 use store::rdb::Options;
 use wire::number;
@@ -71,7 +71,7 @@ impl Node {
         let options =
             Options { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum };
         let mut export =
-            Export::start(&mut self.data.keyspace, &aux, paths, now.mono, options, out);
+            Export::to_file(&mut self.data.keyspace, &aux, paths, options, now.mono, out);
         export.changes = self.data.changes;
         self.persist.export = Some(export);
         out.log(Level::Notice, format_args!("Background saving started without a child process"));
@@ -85,7 +85,9 @@ impl Node {
         }
         let Some(export) = &mut self.persist.export else { return };
         if let Err(incomplete) = export.advance(&mut self.data.keyspace, units, out) {
-            export.abandon(out);
+            for conn in export.abandon(out) {
+                out.close(conn);
+            }
             let why = format!(
                 "took {} of {} entries, which must never happen",
                 incomplete.taken, incomplete.expected
@@ -99,19 +101,18 @@ impl Node {
     fn share_time(&mut self, out: &mut Out) {
         const PILE: usize = 64 << 20;
         let Some(export) = &self.persist.export else { return };
-        if export.wants_time(&mut self.data.keyspace) {
+        if export.wants_time(&mut self.data.keyspace, out) {
             let held = self.data.keyspace.snapshot().held().min(PILE);
             out.more_work(10 + (40 * held / PILE) as u8);
         }
     }
 
     /// Takes a finished job's result.
-    pub(crate) fn job_done(&mut self, ticket: Ticket, result: Letter, out: &mut Out) {
+    pub(crate) fn job_done(&mut self, ticket: Ticket, result: Letter, now: Now, out: &mut Out) {
         let running = self.data.keyspace.snapshot().is_running();
-        if let Some(export) = &mut self.persist.export {
-            export.job_done(ticket, result, running, out);
-        }
-        self.share_time(out);
+        let Some(export) = &mut self.persist.export else { return };
+        let progress = export.job_done(ticket, result, running, out);
+        self.export_progress(progress, now, out);
     }
 
     /// Takes the end of a file operation, if it is the save's.
@@ -123,10 +124,20 @@ impl Node {
         out: &mut Out,
     ) {
         let Some(export) = &mut self.persist.export else { return };
-        match export.file_done(ticket, result, out) {
+        let progress = export.file_done(ticket, result, out);
+        self.export_progress(progress, now, out);
+    }
+
+    fn export_progress(&mut self, progress: Progress, now: Now, out: &mut Out) {
+        let Some(export) = &self.persist.export else { return };
+        match progress {
             Progress::Going => self.share_time(out),
             Progress::Failed(why) => self.save_failed(&why, now, out),
-            Progress::Done => {
+            Progress::Sent(conns) => {
+                self.persist.export = None;
+                self.sync_sent(&conns, now, out);
+            }
+            Progress::Saved => {
                 let took = now.mono.since(export.since);
                 self.data.changes = self.data.changes.saturating_sub(export.changes);
                 self.persist.export = None;
@@ -134,7 +145,7 @@ impl Node {
                 self.persist.last_save = now.wall.secs();
                 self.persist.last_took = (took.0 / 1_000_000_000) as i64;
                 self.persist.saves += 1;
-                self.closed &= !gate::WRITE;
+                self.persist.misconf = false;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.answer_waiting(true, out);
@@ -148,7 +159,7 @@ impl Node {
         self.persist.last_ok = false;
         self.persist.last_try = now.wall.secs();
         if !self.save_points().is_empty() && self.config.stop_writes_on_save_error {
-            self.closed |= gate::WRITE;
+            self.persist.misconf = true;
         }
         out.log(Level::Warning, format_args!("Background saving error: {why}"));
         self.answer_waiting(false, out);
@@ -187,16 +198,9 @@ impl Node {
         }
         out.log(Level::Notice, format_args!("Saving the final RDB snapshot before exiting."));
         self.persist.exit_after = true;
-        if self
-            .persist
-            .export
-            .take_if(|export| {
-                // It began before the last writes: another one has to follow.
-                export.abandon(out);
-                true
-            })
-            .is_some()
-        {
+        if let Some(mut export) = self.persist.export.take() {
+            // It began before the last writes: another one has to follow.
+            export.abandon(out).into_iter().for_each(|conn| out.close(conn));
             self.data.keyspace.abort_snapshot();
         }
         self.start_save(now, out);

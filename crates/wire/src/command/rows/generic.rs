@@ -203,6 +203,7 @@ pub(super) const ROWS: [Command; 34] = [
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     command(Id::Wait, "wait", 3, NONE, IN_CONNECTION)
         .about("3.0.0", "O(1)", "Waits until replicas have received this connection's writes.")
+        .built()
         .tips(&["request_policy:all_shards", "response_policy:agg_min"]),
     command(Id::Waitaof, "waitaof", 4, NOSCRIPT, IN_CONNECTION)
         .about("7.2.0", "O(1)", "Waits until this connection's writes are on disk.")

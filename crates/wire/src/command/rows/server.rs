@@ -296,16 +296,16 @@ pub(super) const ROWS: [Command; 76] = [
         "",
         "Streams every command the server runs.",
     ),
-    command(Id::Psync, "psync", -3, NO_ASYNC_LOADING | ADMIN | NO_MULTI | NOSCRIPT, NONE).about(
-        "2.8.0",
-        "",
-        "Asks a primary for its stream, from an offset on.",
-    ),
+    command(Id::Psync, "psync", -3, NO_ASYNC_LOADING | ADMIN | NO_MULTI | NOSCRIPT, NONE)
+        .about("2.8.0", "", "Asks a primary for its stream, from an offset on.")
+        .built(),
     command(Id::Replconf, "replconf", -1, ADMIN | NOSCRIPT | LOADING | STALE | ALLOW_BUSY, NONE)
         .about("3.0.0", "O(1)", "Negotiates and reports between replica and primary.")
+        .built()
         .system(),
     command(Id::Replicaof, "replicaof", 3, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | STALE, NONE)
-        .about("5.0.0", "O(1)", "Makes the server a replica of another, or a primary."),
+        .about("5.0.0", "O(1)", "Makes the server a replica of another, or a primary.")
+        .built(),
     command(
         Id::RestoreAsking,
         "restore-asking",
@@ -323,7 +323,8 @@ pub(super) const ROWS: [Command; 76] = [
         NOSCRIPT | LOADING | STALE | FAST | SENTINEL,
         IN_ADMIN | IN_DANGEROUS,
     )
-    .about("2.8.12", "O(1)", "Tells the server's part in replication."),
+    .about("2.8.12", "O(1)", "Tells the server's part in replication.")
+    .built(),
     command(Id::Save, "save", 1, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | NO_MULTI, NONE)
         .about("1.0.0", "O(N)", "Saves a snapshot and waits for it.")
         .built(),
@@ -338,6 +339,7 @@ pub(super) const ROWS: [Command; 76] = [
     .built(),
     command(Id::Slaveof, "slaveof", 3, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | STALE, NONE)
         .about("1.0.0", "O(1)", "Makes the server a replica of another, or a primary.")
+        .built()
         .deprecated("5.0.0"),
     command(Id::Slowlog, "slowlog", -2, NONE, NONE)
         .about("2.2.12", "", "Commands about slow commands.")

@@ -1,0 +1,86 @@
+//! Replication as a node sees it: the stream it makes or applies.
+//!
+//! `stream` holds what every role needs, `serving` the primary's end, `following` the replica's.
+
+mod following;
+mod report;
+mod serving;
+mod stream;
+
+pub(crate) use following::Incoming;
+pub(crate) use serving::Wait;
+
+use front::Session;
+use machine::{ConnId, Instant};
+use replication::{Backlog, Identity, Link, Replicas, ReplicationId};
+use store::random::Random;
+
+/// A node's part in replication.
+pub(crate) struct Replication {
+    pub(crate) identity: Identity,
+    /// Position of the stream while there is no backlog.
+    pub(crate) position: u64,
+    /// There is one from the first replica, or the first link, on.
+    pub(crate) backlog: Option<Backlog>,
+    pub(crate) replicas: Replicas,
+    /// To our primary, if we are a replica.
+    pub(crate) link: Option<Link>,
+    /// The snapshot being received.
+    pub(crate) incoming: Option<Incoming>,
+    /// Applies the stream of the link.
+    pub(crate) applier: Option<Box<Session>>,
+    /// The database the stream has selected; `None` before the next effect selects one.
+    pub(crate) selected: Option<u32>,
+    /// Our data has a place in the history of `identity`: a partial resync may be asked for.
+    pub(crate) placed: bool,
+    /// Part of the stream was applied in this turn and not acknowledged yet.
+    pub(crate) applied: bool,
+    pub(crate) waits: Vec<Wait>,
+    /// When a PING was last put into the stream.
+    pub(crate) pinged: Instant,
+    pub(crate) random: Random,
+    /// `sync_full`, `sync_partial_ok`, `sync_partial_err`.
+    pub(crate) syncs: [u64; 3],
+    /// `master_refused`: why the last snapshot offered was not taken.
+    pub(crate) refused: Option<&'static str>,
+}
+
+impl Replication {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let id = ReplicationId::random(|| random.number());
+        Replication {
+            identity: Identity::new(id),
+            position: 0,
+            backlog: None,
+            replicas: Replicas::default(),
+            link: None,
+            incoming: None,
+            applier: None,
+            selected: None,
+            placed: false,
+            applied: false,
+            waits: Vec::new(),
+            pinged: Instant::default(),
+            random,
+            syncs: [0; 3],
+            refused: None,
+        }
+    }
+
+    /// Position after the last byte of the stream.
+    pub(crate) fn end(&self) -> u64 {
+        self.backlog.as_ref().map_or(self.position, Backlog::end)
+    }
+
+    /// Whether a connection is the link to our primary.
+    #[inline]
+    pub(crate) fn is_link(&self, conn: ConnId) -> bool {
+        self.link.as_ref().is_some_and(|link| link.conn() == Some(conn))
+    }
+
+    /// A new history id.
+    pub(crate) fn new_id(&mut self) -> ReplicationId {
+        ReplicationId::random(|| self.random.number())
+    }
+}
