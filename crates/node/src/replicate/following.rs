@@ -64,8 +64,6 @@ impl Node {
     /// Becomes a replica of `target`; the data stays until a snapshot has come whole.
     pub(crate) fn follow(&mut self, target: Target, now: Now, out: &mut Out) {
         self.leave_primary(now, out);
-        let Target { host, port } = &target;
-        out.log(Level::Notice, format_args!("Connecting to MASTER {host}:{port}"));
         self.need_backlog();
         self.data.effects.record(false);
         let tokens = self.replication.random.number() >> 16 | LINK_TOKENS;

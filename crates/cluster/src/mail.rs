@@ -1,0 +1,89 @@
+//! How the control plane and the data plane of one server talk: by messages only.
+//!
+//! Rules that hold whether a message takes no time or long (see ARCHITECTURE.md):
+//! authority ends by itself (a lease runs out, late mail can only refuse); what is announced to
+//! peers has been applied by the node before ([`ToCluster::Applied`]); what depends on data is
+//! asked for under a fence ([`ToNode::Freeze`]), not remembered.
+
+use crate::topology::{Lease, NodeId, Topology};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// From the control plane to the data plane.
+#[derive(Clone, Debug)]
+pub enum ToNode {
+    /// The picture to serve by from now on; answered by [`ToCluster::Applied`].
+    Topology(Arc<Topology>),
+    /// A primary may write until then. Sent whenever it moves.
+    Lease(Lease),
+    /// Drain the link to the primary to its end, apply nothing more from it, and answer
+    /// [`ToCluster::Frozen`]. Holds until the next [`ToNode::Follow`] or [`ToNode::Promote`], or
+    /// [`ToNode::Thaw`].
+    Freeze {
+        /// The election it is for.
+        epoch: u64,
+    },
+    /// The election is over without us: apply the primary's stream again.
+    Thaw,
+    /// Replicate from there. The slots' owner is another node.
+    Follow {
+        /// The primary.
+        id: NodeId,
+        /// Its address.
+        ip: String,
+        /// Its clients' port.
+        port: u16,
+    },
+    /// Stop replicating: we are a primary.
+    Promote,
+    /// The answer to [`ToCluster::Command`], RESP-encoded (protocol 2 and 3 agree on it).
+    Reply {
+        /// The question's number.
+        number: u64,
+        /// Encoded reply.
+        reply: Vec<u8>,
+    },
+}
+
+/// From the data plane to the control plane.
+#[derive(Clone, Debug)]
+pub enum ToCluster {
+    /// The picture of this generation is being served.
+    Applied {
+        /// [`Topology::generation`].
+        generation: u64,
+    },
+    /// The answer to [`ToNode::Freeze`].
+    Frozen {
+        /// The election it is for.
+        epoch: u64,
+        /// Position up to which the stream has been applied.
+        offset: u64,
+        /// How long ago the link to the primary last carried anything, in milliseconds; `None`
+        /// when this node never had the primary's data.
+        data_age_ms: Option<u64>,
+    },
+    /// Sent ten times a second, and when the link goes up or down.
+    State {
+        /// Position of the stream, made or applied.
+        offset: u64,
+        /// Whether the link to the primary stands (true on a primary).
+        linked: bool,
+        /// How long ago the link last carried anything, in milliseconds.
+        data_age_ms: Option<u64>,
+        /// Whether no key is held.
+        empty: bool,
+    },
+    /// A CLUSTER subcommand that changes something: MEET, ADDSLOTS, ADDSLOTSRANGE, DELSLOTS,
+    /// DELSLOTSRANGE, FLUSHSLOTS, REPLICATE, FORGET, RESET, SET-CONFIG-EPOCH, BUMPEPOCH,
+    /// SAVECONFIG, COUNT-FAILURE-REPORTS. Answered by [`ToNode::Reply`] once it is done.
+    Command {
+        /// Number to answer with.
+        number: u64,
+        /// The words after CLUSTER.
+        words: Vec<Vec<u8>>,
+        /// Whether no key is held, asked under the command.
+        empty: bool,
+    },
+}
