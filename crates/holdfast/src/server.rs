@@ -1,6 +1,6 @@
 //! `holdfast server`: the arguments of redis-server, and the driver that runs the node.
 
-use machine::Level;
+use machine::{Address, Level};
 use node::config::Config;
 use node::{Node, Setup, Stages};
 use shell::{Driver, Options, RedisLog, Role};
@@ -112,7 +112,7 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         Ok(name) => Stages::without(&name).ok_or_else(|| format!("no such stage: {name}"))?,
         Err(_) => Stages::ALL,
     };
-    let node = Node::new(Setup { config, secret: *secret, run_id, stages });
+    let node = Node::new(Setup { config, secret: *secret, run_id, control: Address(1), stages });
     let options = Options {
         log: log.into_sink(),
         memory: Some(shell::allocator::report),

@@ -36,6 +36,24 @@ pub struct Config {
     pub dir: String,
     /// `dbfilename`.
     pub dbfilename: String,
+    /// `cluster-enabled`.
+    pub cluster_enabled: bool,
+    /// `cluster-config-file`.
+    pub cluster_config_file: String,
+    /// `cluster-node-timeout`, in milliseconds.
+    pub cluster_node_timeout: u64,
+    /// `cluster-port`; 0: `port` + 10000.
+    pub cluster_port: u16,
+    /// `cluster-announce-ip`.
+    pub cluster_announce_ip: String,
+    /// `cluster-require-full-coverage`.
+    pub cluster_require_full_coverage: bool,
+    /// `cluster-allow-reads-when-down`.
+    pub cluster_allow_reads_when_down: bool,
+    /// `cluster-replica-validity-factor`.
+    pub cluster_replica_validity_factor: u64,
+    /// `cluster-replica-no-failover`.
+    pub cluster_replica_no_failover: bool,
     /// `replicaof`: host and port; empty: a primary.
     pub replicaof: String,
     /// `masteruser`.
@@ -86,6 +104,15 @@ impl Default for Config {
             appendonly: false,
             dir: String::from("."),
             dbfilename: String::from("dump.rdb"),
+            cluster_enabled: false,
+            cluster_config_file: String::from("nodes.conf"),
+            cluster_node_timeout: 15_000,
+            cluster_port: 0,
+            cluster_announce_ip: String::new(),
+            cluster_require_full_coverage: true,
+            cluster_allow_reads_when_down: false,
+            cluster_replica_validity_factor: 10,
+            cluster_replica_no_failover: false,
             replicaof: String::new(),
             masteruser: String::new(),
             masterauth: String::new(),
@@ -138,6 +165,53 @@ pub const DIRECTIVES: &[Directive] = &[
         "client-query-buffer-limit",
         |c| c.max_query.to_string(),
         |c, w| memory(w).map(|n| c.max_query = n as usize),
+    ),
+    mutable(
+        "cluster-allow-reads-when-down",
+        |c| yes_no(c.cluster_allow_reads_when_down),
+        |c, w| boolean(w).map(|on| c.cluster_allow_reads_when_down = on),
+    ),
+    fixed(
+        "cluster-announce-ip",
+        |c| c.cluster_announce_ip.clone(),
+        |c, w| text(&mut c.cluster_announce_ip, w),
+    ),
+    fixed(
+        "cluster-config-file",
+        |c| c.cluster_config_file.clone(),
+        |c, w| text(&mut c.cluster_config_file, w),
+    ),
+    fixed(
+        "cluster-enabled",
+        |c| yes_no(c.cluster_enabled),
+        |c, w| boolean(w).map(|on| c.cluster_enabled = on),
+    ),
+    fixed(
+        "cluster-node-timeout",
+        |c| c.cluster_node_timeout.to_string(),
+        |c, w| integer(w, 1, i64::from(i32::MAX)).map(|n| c.cluster_node_timeout = n as u64),
+    ),
+    fixed(
+        "cluster-port",
+        |c| c.cluster_port.to_string(),
+        |c, w| integer(w, 0, 65535).map(|n| c.cluster_port = n as u16),
+    ),
+    fixed(
+        "cluster-replica-no-failover",
+        |c| yes_no(c.cluster_replica_no_failover),
+        |c, w| boolean(w).map(|on| c.cluster_replica_no_failover = on),
+    ),
+    fixed(
+        "cluster-replica-validity-factor",
+        |c| c.cluster_replica_validity_factor.to_string(),
+        |c, w| {
+            integer(w, 0, i64::from(i32::MAX)).map(|n| c.cluster_replica_validity_factor = n as u64)
+        },
+    ),
+    fixed(
+        "cluster-require-full-coverage",
+        |c| yes_no(c.cluster_require_full_coverage),
+        |c, w| boolean(w).map(|on| c.cluster_require_full_coverage = on),
     ),
     fixed(
         "databases",

@@ -41,6 +41,8 @@ pub(crate) struct Turn<'t> {
 pub(crate) struct Call<'a> {
     pub(crate) row: Option<&'static Command>,
     pub(crate) request: Request<'a>,
+    /// The slot of the first key, in cluster mode.
+    pub(crate) slot: u16,
     /// The request as received, if it came in one piece and somebody wants the stream.
     pub(crate) raw: &'a [u8],
 }
@@ -50,26 +52,39 @@ impl Node {
     #[inline]
     pub(crate) fn execute(&mut self, session: &mut Session, call: &Call<'_>, turn: &mut Turn<'_>) {
         let start = turn.buffer.len();
-        let row = match self.resolve(session, call) {
+        let row = match self.resolve(session, call, turn.now) {
             Ok(row) => row,
             Err(error) => return self.refuse(call.row, &error, turn),
         };
         let spec = self.specs[row.id as usize];
         session.last = Some(row.id);
         match spec.handler {
-            Some(handler) => self.apply(handler, session, &call.request, turn),
+            Some(handler) => {
+                let place = Place::new(session.db, call.slot);
+                self.apply(handler, session, place, &call.request, turn);
+            }
             None => self.other(row.id, session, call.request.args, turn),
         }
         if self.data.effects.changes() != 0 {
             self.commit(session.db, call.request.args, call.raw);
             session.written = self.replication.end();
+            if let Some(clustering) = &mut self.clustering
+                && clustering.writers.last() != Some(&session.conn)
+            {
+                clustering.writers.push(session.conn);
+            }
         }
         self.measure(row, session, call.request.args, start, turn);
     }
 
     /// The row of a request that may run.
     #[inline]
-    fn resolve(&self, session: &Session, call: &Call<'_>) -> Result<&'static Command, String> {
+    fn resolve(
+        &self,
+        session: &Session,
+        call: &Call<'_>,
+        now: Now,
+    ) -> Result<&'static Command, String> {
         let args = call.request.args;
         let Some(row) = call.row.filter(|row| row.built) else {
             return Err(front::unknown_command(args));
@@ -93,6 +108,10 @@ impl Node {
         {
             return Err(error.into());
         }
+        if self.clustering.is_some() && demands & gate::KEYS != 0 {
+            self.route(row, args, call.slot, session, now.mono)
+                .map_err(|refusal| refusal.to_string())?;
+        }
         Ok(row)
     }
 
@@ -112,6 +131,7 @@ impl Node {
         &mut self,
         handler: Handler,
         session: &Session,
+        place: Place,
         request: &Request<'_>,
         turn: &mut Turn<'_>,
     ) {
@@ -119,7 +139,7 @@ impl Node {
         let mut context = Context {
             data: Data {
                 keyspace: &mut self.data.keyspace,
-                place: Place::new(session.db, 0),
+                place,
                 now,
                 access: (now / 1000) as u32 & 0x00FF_FFFF,
                 expired: if self.replication.link.is_some() {
@@ -142,7 +162,7 @@ impl Node {
         let login = Login {
             password: &self.config.requirepass,
             databases: self.config.databases,
-            cluster: false,
+            cluster: self.clustering.is_some(),
             role: if self.replication.link.is_some() { "replica" } else { "master" },
             version: crate::REDIS_VERSION,
             now: turn.now.mono,

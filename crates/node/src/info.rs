@@ -6,7 +6,7 @@ use machine::Now;
 use std::fmt::Write;
 
 /// The sections in the order INFO shows them, and whether they are shown without being asked for.
-const SECTIONS: [(&str, bool); 11] = [
+const SECTIONS: [(&str, bool); 12] = [
     ("server", true),
     ("clients", true),
     ("memory", true),
@@ -17,6 +17,7 @@ const SECTIONS: [(&str, bool); 11] = [
     ("commandstats", false),
     ("latencystats", false),
     ("errorstats", true),
+    ("cluster", true),
     ("keyspace", true),
 ];
 
@@ -75,6 +76,7 @@ impl Node {
                     field(&format!("errorstat_{word}"), &format!("count={count}"));
                 }
             }
+            "cluster" => field("cluster_enabled", &u8::from(self.clustering.is_some())),
             _ => self.keyspace_section(&mut field),
         }
     }
@@ -84,7 +86,8 @@ impl Node {
         field("redis_version", &REDIS_VERSION);
         field("server_name", &"holdfast");
         field("holdfast_version", &VERSION);
-        field("redis_mode", &"standalone");
+        let clustered = self.clustering.is_some();
+        field("redis_mode", &if clustered { "cluster" } else { "standalone" });
         field("os", &self.vitals.os);
         field("arch_bits", &usize::BITS);
         field("process_id", &self.vitals.pid);
@@ -104,7 +107,7 @@ impl Node {
         field("used_memory_rss_human", &human(vitals.memory_resident));
         field("total_system_memory", &vitals.memory_total);
         field("total_system_memory_human", &human(vitals.memory_total));
-        let dataset: usize = (0..self.config.databases)
+        let dataset: usize = (0..self.data.keyspace.databases())
             .flat_map(|db| self.data.keyspace.tables(db))
             .map(|(_, table)| table.footprint())
             .sum();
@@ -197,7 +200,7 @@ impl Node {
     }
 
     fn keyspace_section(&self, field: &mut Field<'_>) {
-        for db in 0..self.config.databases {
+        for db in 0..self.data.keyspace.databases() {
             let keys = self.data.keyspace.len(db);
             if keys > 0 {
                 let volatile = self.data.keyspace.volatile_len(db);

@@ -11,12 +11,14 @@ use store::table::Hash;
 use wire::ProtocolError;
 use wire::command::{self, Command};
 use wire::request::{Assembled, BATCH, Batch, Limits, Progress};
+use wire::slot::slot;
 
 /// What is known of a request before it runs.
 #[derive(Clone, Copy, Default)]
 struct Ahead {
     row: Option<&'static Command>,
     hash: Hash,
+    slot: u16,
 }
 
 impl Node {
@@ -113,13 +115,12 @@ impl Node {
         let mut ahead = [Ahead::default(); BATCH];
         let before = turn.buffer.len();
         let streaming = self.replication.backlog.is_some();
-        let place = Place::new(session.db, 0);
         let prefetch = self.stages.prefetch && batch.len() > 1;
         for (i, ahead) in ahead[..batch.len()].iter_mut().enumerate() {
             let args = batch.args(i);
             *ahead = self.look_ahead(args);
             if prefetch && ahead.hash != Hash::default() {
-                self.data.keyspace.prefetch_bucket(place, ahead.hash);
+                self.data.keyspace.prefetch_bucket(Place::new(session.db, ahead.slot), ahead.hash);
             }
         }
         if prefetch {
@@ -127,6 +128,7 @@ impl Node {
                 if ahead.hash != Hash::default() {
                     // A new value is about as long as the old one, and a read one as the last ones.
                     let len = batch.args(i).get(2).map_or(self.usual_reply, |value| value.len());
+                    let place = Place::new(session.db, ahead.slot);
                     self.data.keyspace.prefetch_entry(place, ahead.hash, len);
                 }
             }
@@ -134,7 +136,7 @@ impl Node {
         for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
             let request = Request { args: batch.args(i), hash: ahead.hash, bodies: &[] };
             let raw = if streaming { batch.raw(i) } else { &[] };
-            self.execute(session, &Call { row: ahead.row, request, raw }, turn);
+            self.execute(session, &Call { row: ahead.row, request, slot: ahead.slot, raw }, turn);
             if session.closing {
                 break;
             }
@@ -156,8 +158,9 @@ impl Node {
             0 => None,
             index => args.get(usize::from(index)),
         };
-        let hash = key.map(|key| self.data.keyspace.hash(key)).unwrap_or_default();
-        Ahead { row: Some(row), hash }
+        let Some(key) = key else { return Ahead { row: Some(row), ..Ahead::default() } };
+        let slot = if self.clustering.is_some() { slot(key) } else { 0 };
+        Ahead { row: Some(row), hash: self.data.keyspace.hash(key), slot }
     }
 
     #[cold]
@@ -165,7 +168,7 @@ impl Node {
         let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
         let ahead = self.look_ahead(&args);
         let request = Request { args: &args, hash: ahead.hash, bodies: &request.args };
-        self.execute(session, &Call { row: ahead.row, request, raw: &[] }, turn);
+        self.execute(session, &Call { row: ahead.row, request, slot: ahead.slot, raw: &[] }, turn);
     }
 
     #[cold]

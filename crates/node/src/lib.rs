@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod clustering;
 pub mod config;
 mod execute;
 mod export;

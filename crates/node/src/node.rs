@@ -1,5 +1,6 @@
 //! The machine: what a server consists of, and which part an event is for.
 
+use crate::clustering::Clustering;
 use crate::config::Config;
 use crate::execute::{Spec, specs};
 use crate::persist::Persist;
@@ -9,8 +10,8 @@ use crate::stages::Stages;
 use crate::statistics::Statistics;
 use front::{Sessions, gate};
 use machine::{
-    Action, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine, NetError, Now,
-    Out, Peer, Signal, Span, Splice, Ticket, Token, Vitals,
+    Action, Address, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine,
+    NetError, Now, Out, Peer, Signal, Span, Splice, Ticket, Token, Vitals,
 };
 use replication::Target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -26,6 +27,8 @@ pub struct Setup {
     pub secret: [u8; 16],
     /// `run_id`: forty hexadecimal digits, new for each process.
     pub run_id: String,
+    /// The control plane's address, in cluster mode.
+    pub control: Address,
     /// Stages to leave out, for measuring.
     pub stages: Stages,
 }
@@ -53,6 +56,12 @@ pub struct Node {
     pub(crate) started: Instant,
     pub(crate) persist: Persist,
     pub(crate) replication: Replication,
+    /// In cluster mode only.
+    pub(crate) clustering: Option<Clustering>,
+    /// The control plane is to hear how replication stands.
+    pub(crate) tell_soon: bool,
+    /// When the turn at hand began.
+    pub(crate) turn_began: Instant,
     next_cron: Instant,
     listeners: Listeners,
 }
@@ -87,7 +96,10 @@ struct Listeners {
 impl Node {
     /// A node at rest.
     pub fn new(setup: Setup) -> Self {
-        let keyspace = Keyspace::new(setup.config.databases, false, setup.secret);
+        let clustered = setup.config.cluster_enabled;
+        let databases = if clustered { 1 } else { setup.config.databases };
+        let keyspace = Keyspace::new(databases, clustered, setup.secret);
+        let clustering = clustered.then(|| Clustering::new(setup.control));
         let replication = Replication::new(seed(&setup.run_id));
         Node {
             run_id: setup.run_id,
@@ -111,6 +123,9 @@ impl Node {
             started: Instant::default(),
             persist: Persist::new(),
             replication,
+            clustering,
+            tell_soon: false,
+            turn_began: Instant::default(),
             next_cron: Instant::default(),
             listeners: Listeners::default(),
             config: setup.config,
@@ -121,6 +136,8 @@ impl Node {
         self.started = now.mono;
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
+        // Replies wait for the end of the turn, where the lease is looked at once more.
+        out.hold_writes(self.clustering.is_some());
         self.start_loading(now, out);
         self.close_gates();
         if let Some((host, port)) = self.config.replicaof.clone().split_once(' ') {
@@ -213,7 +230,12 @@ impl Node {
         if units > 0 && self.persist.export.is_none() {
             self.expire(units.min(EXPIRE_UNITS), now, out);
         }
+        self.check_lease(now, out);
         self.emit_stream(now, out);
+        if self.tell_soon {
+            self.tell_soon = false;
+            self.tell_state(now, out);
+        }
         self.close_gates();
         let discarded = self.data.keyspace.take_discarded();
         if !discarded.is_empty() {
@@ -238,6 +260,7 @@ impl Node {
             return self.link_closed(now, out);
         }
         drop(self.sessions.close(conn));
+        self.forget_asked(conn);
         self.replica_closed(conn, out);
     }
 
@@ -255,6 +278,7 @@ impl Node {
         self.expire(EXPIRE_UNITS, now, out);
         self.check_replicas(now, out);
         self.heartbeat(now);
+        self.tell_soon = true;
     }
 
     fn file_done(
@@ -277,7 +301,10 @@ impl Machine for Node {
             Event::Received { conn, bytes } if self.replication.is_link(conn) => {
                 self.link_received(bytes, now, out);
             }
-            Event::Received { conn, bytes } => self.received(conn, bytes, now, out),
+            Event::Received { conn, bytes } => {
+                self.turn_began = now.mono;
+                self.received(conn, bytes, now, out);
+            }
             Event::TurnEnd { units } => self.turn_end(units, now, out),
             Event::Body { conn, body } => self.body(conn, body),
             Event::Accepted { conn, peer, .. } => self.accepted(conn, peer, now, out),
@@ -304,7 +331,8 @@ impl Machine for Node {
                 }
             }
             // Whatever waited for room is looked after at the end of the turn.
-            Event::Drained { .. } | Event::Mail { .. } => {}
+            Event::Drained { .. } => {}
+            Event::Mail { letter, .. } => self.mail(letter, now, out),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::execute::Turn;
 use crate::node::Node;
 use crate::persist::{Asked, Ending};
 use front::Session;
-use wire::command::CommandId;
+use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::Reply;
 
@@ -25,6 +25,9 @@ impl Node {
             CommandId::Replicaof | CommandId::Slaveof => {
                 self.replicaof(args, session, turn);
                 return self.close_gates();
+            }
+            id if command::get(id).parent == Some(CommandId::Cluster) => {
+                return self.cluster_command(id, args, session, turn);
             }
             CommandId::Wait => return self.wait(args, session, turn),
             _ => {}
@@ -61,7 +64,7 @@ impl Node {
             }
             CommandId::LatencyHistogram => self.latency_histogram(&args[2..], reply),
             CommandId::Flushall => {
-                self.flush(0..self.config.databases, &args[1..], reply);
+                self.flush(0..self.data.keyspace.databases(), &args[1..], reply);
             }
             CommandId::Flushdb => self.flush(session.db..session.db + 1, &args[1..], reply),
             // A row marked built without code to run is a fault of the program, not of the client.

@@ -54,7 +54,7 @@ impl Node {
             ticket,
             reader: Reader::new(store::rdb::Limits::default()),
             loader: Loader::new(LoadOptions {
-                slotted: false,
+                slotted: self.clustering.is_some(),
                 // What has expired is for the primary to say.
                 expired_before: (!from_primary).then_some(now.wall.millis()),
             }),

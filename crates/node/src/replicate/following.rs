@@ -16,6 +16,7 @@ use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::{Protocol, Reply};
 use wire::request::{Batch, Limits as Bounds, Progress};
+use wire::slot::slot;
 
 /// A snapshot being received. It goes to a file and is checked on its way; only a whole one
 /// replaces the data.
@@ -38,6 +39,9 @@ impl Node {
     /// REPLICAOF and SLAVEOF.
     pub(crate) fn replicaof(&mut self, args: &[&[u8]], session: &Session, turn: &mut Turn<'_>) {
         let mut reply = Reply::new(turn.buffer, session.protocol);
+        if self.clustering.is_some() {
+            return reply.error("ERR REPLICAOF not allowed in cluster mode.");
+        }
         if args[1].eq_ignore_ascii_case(b"no") && args[2].eq_ignore_ascii_case(b"one") {
             reply.ok();
             return self.promote(turn.now, turn.out);
@@ -72,7 +76,7 @@ impl Node {
     }
 
     /// Becomes a primary, in a history of its own that goes on from here.
-    fn promote(&mut self, now: Now, out: &mut Out) {
+    pub(crate) fn promote(&mut self, now: Now, out: &mut Out) {
         if self.replication.link.is_none() {
             return;
         }
@@ -151,6 +155,9 @@ impl Node {
                 .then(|| (self.replication.identity.id, self.replication.end()));
             let Some(link) = &mut self.replication.link else { break };
             if link.is_following() {
+                if self.clustering.as_ref().is_some_and(|clustering| clustering.frozen) {
+                    break;
+                }
                 link.hear(now.mono);
                 at += self.apply_stream(&bytes[at..], now, out);
                 break;
@@ -286,7 +293,7 @@ impl Node {
             }
             self.data.keyspace.abort_snapshot();
         }
-        for db in 0..self.config.databases {
+        for db in 0..self.data.keyspace.databases() {
             self.data.keyspace.clear(db);
         }
         out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
@@ -389,15 +396,16 @@ impl Node {
             CommandId::Select => {
                 let db = args.get(1).and_then(|word| number::parse_u64(word)).unwrap_or(u64::MAX);
                 match u32::try_from(db) {
-                    Ok(db) if db < self.config.databases => applier.db = db,
+                    Ok(db) if db < self.data.keyspace.databases() => applier.db = db,
                     _ => self.cannot_apply(args, out),
                 }
             }
-            CommandId::Flushall => self.clear(0..self.config.databases),
+            CommandId::Flushall => self.clear(0..self.data.keyspace.databases()),
             CommandId::Flushdb => self.clear(applier.db..applier.db + 1),
             _ => match self.specs[row.id as usize].handler {
                 Some(handler) if row.accepts(args.len()) => {
                     let key = args.get(usize::from(row.first_key)).copied().unwrap_or_default();
+                    let slot = if self.clustering.is_some() { slot(key) } else { 0 };
                     let request = Request { args, hash: self.data.keyspace.hash(key), bodies };
                     let millis = now.wall.millis();
                     let mut scratch = std::mem::take(&mut self.data.stream);
@@ -405,7 +413,7 @@ impl Node {
                     let mut context = Context {
                         data: Data {
                             keyspace: &mut self.data.keyspace,
-                            place: Place::new(applier.db, 0),
+                            place: Place::new(applier.db, slot),
                             now: millis,
                             access: (millis / 1000) as u32 & 0x00FF_FFFF,
                             expired: Expired::Ignore,

@@ -188,7 +188,7 @@ impl Node {
             return;
         }
         out.log(Level::Notice, format_args!("Connection with replica lost."));
-        if self.replication.replicas.is_empty() {
+        if self.replication.replicas.is_empty() && self.clustering.is_none() {
             out.hold_writes(false);
         }
         if let Some(export) = &mut self.persist.export

@@ -1,0 +1,148 @@
+//! The data plane's end of the mail with the control plane.
+
+use super::Clustering;
+use crate::node::Node;
+use cluster::mail::{ToCluster, ToNode};
+use front::Session;
+use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
+use replication::Target;
+
+/// A turn that took longer than this is looked at again before its replies leave.
+const LONG_TURN: Span = Span::millis(100);
+
+impl Node {
+    /// A message of the control plane.
+    pub(crate) fn mail(&mut self, letter: Letter, now: Now, out: &mut Out) {
+        let Ok(message) = letter.downcast::<ToNode>() else { return };
+        let Some(clustering) = &mut self.clustering else { return };
+        match *message {
+            ToNode::Topology(topology) => {
+                let generation = topology.generation;
+                clustering.topology = Some(topology);
+                clustering.tell(ToCluster::Applied { generation }, out);
+            }
+            ToNode::Lease(lease) => clustering.lease = lease,
+            ToNode::Freeze { epoch } => self.freeze(epoch, now, out),
+            ToNode::Thaw => self.thaw(out),
+            ToNode::Follow { ip, port, .. } => {
+                self.thaw(out);
+                let target = Target { host: ip, port };
+                let same =
+                    self.replication.link.as_ref().is_some_and(|link| *link.target() == target);
+                if !same {
+                    self.follow(target, now, out);
+                }
+            }
+            ToNode::Promote => {
+                self.thaw(out);
+                self.promote(now, out);
+                self.tell_state(now, out);
+            }
+            ToNode::Reply { number, reply } => self.answer_asked(number, &reply, out),
+        }
+        self.close_gates();
+    }
+
+    /// Applies nothing more of the primary's stream, and says how far it was applied.
+    fn freeze(&mut self, epoch: u64, now: Now, out: &mut Out) {
+        let offset = self.replication.end();
+        let data_age_ms = self.data_age(now);
+        if let Some(conn) = self.replication.link.as_ref().and_then(|link| link.conn()) {
+            out.act(Action::PauseReads { conn });
+        }
+        if let Some(clustering) = &mut self.clustering {
+            clustering.frozen = true;
+            clustering.tell(ToCluster::Frozen { epoch, offset, data_age_ms }, out);
+        }
+    }
+
+    fn thaw(&mut self, out: &mut Out) {
+        let Some(clustering) = &mut self.clustering else { return };
+        if std::mem::take(&mut clustering.frozen)
+            && let Some(conn) = self.replication.link.as_ref().and_then(|link| link.conn())
+        {
+            out.act(Action::ResumeReads { conn });
+        }
+    }
+
+    /// How old our copy of the primary's data is; `None`: we have no copy.
+    fn data_age(&self, now: Now) -> Option<u64> {
+        let link = self.replication.link.as_ref()?;
+        if !self.replication.placed {
+            return None;
+        }
+        let since = link.down_since().unwrap_or(link.heard());
+        Some(now.mono.since(since).as_millis())
+    }
+
+    /// Tells the control plane how replication stands.
+    pub(crate) fn tell_state(&mut self, now: Now, out: &mut Out) {
+        let data_age_ms = self.data_age(now);
+        let state = ToCluster::State {
+            offset: self.replication.end(),
+            linked: self.replication.link.as_ref().is_none_or(|link| link.is_following()),
+            data_age_ms,
+            empty: self.data.keyspace.is_empty(),
+        };
+        if let Some(clustering) = &mut self.clustering {
+            clustering.tell(state, out);
+        }
+    }
+
+    /// Hands a changing CLUSTER command to the control plane; the client waits.
+    pub(crate) fn ask_cluster(&mut self, args: &[&[u8]], session: &mut Session, out: &mut Out) {
+        let empty = self.data.keyspace.is_empty();
+        let Some(clustering) = &mut self.clustering else { return };
+        clustering.numbers += 1;
+        let number = clustering.numbers;
+        clustering.asked.push((number, session.conn));
+        session.waiting = true;
+        let words = args[1..].iter().map(|word| word.to_vec()).collect();
+        clustering.tell(ToCluster::Command { number, words, empty }, out);
+    }
+
+    fn answer_asked(&mut self, number: u64, reply: &[u8], out: &mut Out) {
+        let Some(clustering) = &mut self.clustering else { return };
+        let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
+        let (_, conn) = clustering.asked.swap_remove(at);
+        if let Some(session) = self.sessions.get_mut(conn) {
+            session.waiting = false;
+            out.queue(conn, reply);
+            out.act(Action::ResumeReads { conn });
+        }
+    }
+
+    /// A client is gone: nobody waits for the answer any more.
+    pub(crate) fn forget_asked(&mut self, conn: ConnId) {
+        if let Some(clustering) = &mut self.clustering {
+            clustering.asked.retain(|(_, asker)| *asker != conn);
+            clustering.writers.retain(|writer| *writer != conn);
+        }
+    }
+
+    /// Before replies leave: if the turn took so long that the lease ran out in it, another node
+    /// may have taken over before the writes of this turn. Those who sent them learn nothing.
+    pub(crate) fn check_lease(&mut self, now: Now, out: &mut Out) {
+        let Some(clustering) = &mut self.clustering else { return };
+        let late = now.mono.since(self.turn_began) > LONG_TURN;
+        if !clustering.writers.is_empty() && late && !clustering.lease.allows(now.mono) {
+            let writers = std::mem::take(&mut clustering.writers);
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "The lease ran out within a turn; {} clients are not told of their writes",
+                    writers.len()
+                ),
+            );
+            writers.into_iter().for_each(|conn| out.close(conn));
+        } else {
+            clustering.writers.clear();
+        }
+    }
+}
+
+impl Clustering {
+    fn tell(&self, message: ToCluster, out: &mut Out) {
+        out.mail(self.address, Box::new(message));
+    }
+}

@@ -1,0 +1,44 @@
+//! The data plane's part in a cluster: serving by the picture the control plane gives.
+//!
+//! `route` decides whether a request is for this node, `mail` talks with the control plane,
+//! `command` answers CLUSTER.
+
+mod command;
+mod mail;
+mod nodes;
+mod route;
+
+use cluster::Topology;
+use cluster::topology::Lease;
+use machine::{Address, ConnId};
+use std::sync::Arc;
+
+/// What a node in cluster mode knows.
+pub(crate) struct Clustering {
+    /// The control plane.
+    address: Address,
+    /// The picture being served; none until the first has come.
+    pub(crate) topology: Option<Arc<Topology>>,
+    pub(crate) lease: Lease,
+    /// Clients whose CLUSTER command the control plane is working on, by the command's number.
+    asked: Vec<(u64, ConnId)>,
+    numbers: u64,
+    /// Nothing more of the primary's stream may be applied.
+    pub(crate) frozen: bool,
+    /// Clients that have written in this turn.
+    pub(crate) writers: Vec<ConnId>,
+}
+
+impl Clustering {
+    pub(crate) fn new(address: Address) -> Self {
+        Clustering {
+            address,
+            topology: None,
+            lease: Lease::default(),
+            asked: Vec::new(),
+            numbers: 0,
+            frozen: false,
+            writers: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Whether a request is for this node.
+
+use super::Clustering;
+use crate::node::Node;
+use cluster::NodeView;
+use front::Session;
+use machine::Instant;
+use std::fmt;
+use wire::command::{self, Command, flag};
+use wire::slot::slot;
+
+/// Why a request is not run here.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    CrossSlot,
+    NotServed,
+    Down,
+    DownForWrites,
+    Moved { slot: u16, host: String, port: u16 },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::CrossSlot => {
+                f.write_str("CROSSSLOT Keys in request don't hash to the same slot")
+            }
+            Refusal::NotServed => f.write_str("CLUSTERDOWN Hash slot not served"),
+            Refusal::Down => f.write_str("CLUSTERDOWN The cluster is down"),
+            Refusal::DownForWrites => {
+                f.write_str("CLUSTERDOWN The cluster is down and only accepts read commands")
+            }
+            Refusal::Moved { slot, host, port } => write!(f, "MOVED {slot} {host}:{port}"),
+        }
+    }
+}
+
+impl Node {
+    /// Decides on a request whose keys lie in `first` (the slot of its first key).
+    pub(crate) fn route(
+        &self,
+        row: &'static Command,
+        args: &[&[u8]],
+        first: u16,
+        session: &Session,
+        now: Instant,
+    ) -> Result<(), Refusal> {
+        let Some(clustering) = &self.clustering else { return Ok(()) };
+        let slot = if row.one_key {
+            first
+        } else {
+            match common_slot(row, args)? {
+                Some(slot) => slot,
+                None => return Ok(()),
+            }
+        };
+        clustering.admit(row, slot, session, now, self.config.cluster_allow_reads_when_down)
+    }
+}
+
+/// The slot of all keys of a request; `None` when it has none.
+fn common_slot(row: &'static Command, args: &[&[u8]]) -> Result<Option<u16>, Refusal> {
+    let mut common = None;
+    for key in command::key_positions(row, args) {
+        let slot = slot(args.get(key.index).copied().unwrap_or_default());
+        if common.is_some_and(|common| common != slot) {
+            return Err(Refusal::CrossSlot);
+        }
+        common = Some(slot);
+    }
+    Ok(common)
+}
+
+impl Clustering {
+    fn admit(
+        &self,
+        row: &'static Command,
+        slot: u16,
+        session: &Session,
+        now: Instant,
+        reads_when_down: bool,
+    ) -> Result<(), Refusal> {
+        let topology = self.topology.as_ref().ok_or(Refusal::Down)?;
+        let owner = topology.owner(slot).ok_or(Refusal::NotServed)?;
+        let write = row.flags.has(flag::WRITE);
+        if !topology.ok {
+            if !reads_when_down {
+                return Err(Refusal::Down);
+            }
+            if write {
+                return Err(Refusal::DownForWrites);
+            }
+        }
+        if owner.myself {
+            return if write && !self.lease.allows(now) { Err(Refusal::Down) } else { Ok(()) };
+        }
+        let reads_here = session.readonly && row.flags.has(flag::READONLY);
+        if reads_here && topology.me().primary == Some(owner.id) {
+            return Ok(());
+        }
+        Err(moved(slot, owner))
+    }
+}
+
+fn moved(slot: u16, owner: &NodeView) -> Refusal {
+    Refusal::Moved { slot, host: owner.ip.clone(), port: owner.port }
+}
