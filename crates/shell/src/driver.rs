@@ -334,15 +334,18 @@ impl<M: Machine> Driver<M> {
 
     fn end_turn(&mut self, busy: bool) {
         self.background.ask(self.out.take_more_work());
-        let before = monotonic();
-        let units = self.background.grant(busy, before.since(self.now.mono));
+        let began = self.now.mono;
+        // A process that was stopped in mid-turn must see it here, before its replies leave.
+        self.now = self.clock.read();
+        let before = self.now.mono;
+        let units = self.background.grant(busy, before.since(began));
         self.call(Event::TurnEnd { units });
         let after = if units > 0 { monotonic() } else { before };
         self.background.took(before, after);
         self.background.ask(self.out.take_more_work());
         self.flush_turn();
         self.conns.recycle();
-        let turn = monotonic().since(self.now.mono).as_micros();
+        let turn = monotonic().since(began).as_micros();
         self.vitals.max_turn_us = self.vitals.max_turn_us.max(turn);
     }
 
