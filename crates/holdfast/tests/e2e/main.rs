@@ -1,0 +1,8 @@
+//! End to end: real processes, real sockets, real files.
+//!
+//! Where Redis's behaviour is defined, the same bytes go to a `redis-server` as well, and the
+//! replies must be equal.
+
+mod basics;
+mod client;
+mod server;
