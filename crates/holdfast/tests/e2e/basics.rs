@@ -116,7 +116,9 @@ fn requests_cut_at_every_byte_are_the_same_requests() {
 fn inline_requests_are_lines() {
     let server = Server::start();
     let mut client = server.client();
-    client.send(b"\r\n\n  \r\nPING\r\nset  'a b'\t\"\\x41\\n\\\"\"\nGET 'a b'\r\n*0\r\n*-1\r\nDBSIZE\n");
+    client.send(
+        b"\r\n\n  \r\nPING\r\nset  'a b'\t\"\\x41\\n\\\"\"\nGET 'a b'\r\n*0\r\n*-1\r\nDBSIZE\n",
+    );
     let replies: Vec<String> = (0..4).map(|_| show(&client.read())).collect();
     assert_eq!(replies, ["+PONG", "+OK", "A\n\"", ":1"]);
     client.send(&[&b"ECHO x\r\n"[..], &request(&["PING"]), b"ECHO y\r\n"].concat());

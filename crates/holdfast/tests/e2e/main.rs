@@ -5,4 +5,7 @@
 
 mod basics;
 mod client;
+mod introspection;
+mod large;
 mod server;
+mod session;
