@@ -95,6 +95,11 @@ impl Client {
         }
     }
 
+    /// The next reply, or nothing if the server has closed.
+    pub(crate) fn rest_or_reply(&mut self) -> String {
+        self.try_read().map_or_else(String::new, |value| show(&value))
+    }
+
     /// All that the server sends until it closes.
     pub(crate) fn rest(&mut self) -> String {
         let mut bytes = self.input.split_off(self.at);
