@@ -7,6 +7,13 @@ use shell::{Driver, Options, RedisLog, Role};
 use std::path::Path;
 use std::process::ExitCode;
 
+const USAGE: &str = "\
+Usage: holdfast server [redis.conf] [--directive value ...]
+       holdfast server --port 7777 --save 60 1000
+       holdfast server -h or --help
+       holdfast server -v or --version
+";
+
 /// Runs a server until it is told to stop.
 pub(crate) fn main(args: &[String]) -> ExitCode {
     if args.iter().any(|arg| arg == "--bench-stages") {
@@ -15,6 +22,10 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
     if args.first().is_some_and(|arg| arg == "-v" || arg == "--version") {
         println!("Redis server v={} (Holdfast {})", node::REDIS_VERSION, node::VERSION);
+        return ExitCode::SUCCESS;
+    }
+    if args.first().is_some_and(|arg| arg == "-h" || arg == "--help") {
+        print!("{USAGE}");
         return ExitCode::SUCCESS;
     }
     let config = match read_config(args) {
@@ -52,7 +63,8 @@ fn read_config(args: &[String]) -> Result<Config, String> {
         }
     }
     for (index, line) in lines.iter().enumerate() {
-        let text = line.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+        let values: String = line[1..].iter().map(|word| format!(" \"{word}\"")).collect();
+        let text = format!("{}{values}", line[0]);
         config.apply(line[0], &line[1..]).map_err(|why| fatal(index + 1, &text, &why))?;
     }
     Ok(config)
