@@ -69,7 +69,7 @@ const RAW: &[&str] = &[
     "PING\rx\n",
     "PING\n\r\nPING\r\n",
     "POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET unharmed no\r\n",
-    "GET /\r\nHost: localhost\r\nSET unharmed no\r\n",
+    "Host: localhost\r\nSET unharmed no\r\n",
 ];
 
 #[test]
