@@ -44,9 +44,31 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
 }
 
+/// Settings while they are read.
+#[derive(Default)]
+struct Settings {
+    config: Config,
+    /// Save points so far: unlike other directives, each `save` adds to those before it.
+    save: Vec<String>,
+}
+
+impl Settings {
+    fn apply(&mut self, name: &str, words: &[&str]) -> Result<(), String> {
+        self.config.apply(name, words)?;
+        if !name.eq_ignore_ascii_case("save") {
+            return Ok(());
+        }
+        match words {
+            [""] => self.save.clear(),
+            words => self.save.extend(words.iter().map(|word| String::from(*word))),
+        }
+        self.config.apply(name, &[&self.save.join(" ")])
+    }
+}
+
 /// The settings from a file, if one is named, and the directives after it.
 fn read_config(args: &[String]) -> Result<Config, String> {
-    let mut config = Config::default();
+    let mut config = Settings::default();
     let mut args = args;
     if let Some((file, rest)) = args.split_first()
         && !file.starts_with("--")
@@ -67,10 +89,10 @@ fn read_config(args: &[String]) -> Result<Config, String> {
         let text = format!("{}{values}", line[0]);
         config.apply(line[0], &line[1..]).map_err(|why| fatal(index + 1, &text, &why))?;
     }
-    Ok(config)
+    Ok(config.config)
 }
 
-fn read_file(config: &mut Config, file: &str) -> Result<(), String> {
+fn read_file(config: &mut Settings, file: &str) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         format!("*** FATAL CONFIG FILE ERROR ***\nCan't open config file '{file}': {error}")
     })?;

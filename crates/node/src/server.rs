@@ -166,6 +166,7 @@ impl Node {
         }
         self.config = config;
         self.set_slow_ticks();
+        self.set_write_gate();
         reply.ok();
     }
 }

@@ -134,7 +134,7 @@ impl Node {
                 self.persist.last_save = now.wall.secs();
                 self.persist.last_took = (took.0 / 1_000_000_000) as i64;
                 self.persist.saves += 1;
-                self.closed &= !gate::WRITE;
+                self.set_write_gate();
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.answer_waiting(true, out);
@@ -147,11 +147,19 @@ impl Node {
         self.persist.export = None;
         self.persist.last_ok = false;
         self.persist.last_try = now.wall.secs();
-        if !self.save_points().is_empty() && self.config.stop_writes_on_save_error {
-            self.closed |= gate::WRITE;
-        }
+        self.set_write_gate();
         out.log(Level::Warning, format_args!("Background saving error: {why}"));
         self.answer_waiting(false, out);
+    }
+
+    /// Refuses writes as long as the last save failed and the settings rely on saving.
+    pub(crate) fn set_write_gate(&mut self) {
+        let relied_on = self.config.stop_writes_on_save_error && !self.save_points().is_empty();
+        if relied_on && !self.persist.last_ok {
+            self.closed |= gate::WRITE;
+        } else {
+            self.closed &= !gate::WRITE;
+        }
     }
 
     /// Answers those who waited for the save, and lets them go on.
