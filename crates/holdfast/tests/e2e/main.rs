@@ -6,8 +6,12 @@
 mod bad_input;
 mod basics;
 mod client;
+mod command_line;
 mod crowd;
+mod damage;
 mod introspection;
 mod large;
+mod saving;
 mod server;
 mod session;
+mod tools;

@@ -160,12 +160,19 @@ impl Server {
 
     /// A program in a folder that accepts connections; it may still be loading.
     pub(crate) fn listening(program: Program, home: Home, arguments: &[&str]) -> Self {
-        for _ in 0..20 {
-            let port = free_port();
+        Self::run(home, |home, port| {
             let mut command = program.command();
             command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]);
             command.arg(home.data()).args(arguments);
-            let mut process = home.spawn(command);
+            command
+        })
+    }
+
+    /// Whatever command starts a server at a port.
+    pub(crate) fn run(home: Home, command: impl Fn(&Home, u16) -> Command) -> Self {
+        for _ in 0..20 {
+            let port = free_port();
+            let mut process = home.spawn(command(&home, port));
             let stands = until("the server listens", || {
                 // Another process may have taken the port in between.
                 if process.ended().is_some() {
@@ -250,11 +257,12 @@ pub(crate) fn free_port() -> u16 {
 
 /// Whether a process listens at a port: not another one that was quicker.
 fn owns(pid: u32, port: u16) -> bool {
-    let local = format!("0100007F:{port:04X}");
+    let addresses = ["0100007F", "00000000"].map(|ip| format!("{ip}:{port:04X}"));
     let table = fs::read_to_string("/proc/net/tcp").expect("the table of sockets");
     let Some(inode) = table.lines().find_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let listens = words.get(1) == Some(&local.as_str()) && words.get(3) == Some(&"0A");
+        let local = words.get(1).is_some_and(|word| addresses.iter().any(|ours| ours == word));
+        let listens = local && words.get(3) == Some(&"0A");
         listens.then(|| words.get(9).map(|word| format!("socket:[{word}]"))).flatten()
     }) else {
         return false;
