@@ -4,9 +4,9 @@ use crate::client::request;
 use crate::server::{Home, Program, Server, free_port, until};
 use std::fs;
 
-const MISCONF: &str = "-MISCONF Redis is configured to save RDB snapshots, but it's currently unable \
-    to persist to disk. Commands that may modify the data set are disabled, because this instance \
-    is configured to report errors during writes if RDB snapshotting fails \
+const MISCONF: &str = "-MISCONF Redis is configured to save RDB snapshots, but it's currently \
+    unable to persist to disk. Commands that may modify the data set are disabled, because this \
+    instance is configured to report errors during writes if RDB snapshotting fails \
     (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB \
     error.";
 

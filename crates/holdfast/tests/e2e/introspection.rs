@@ -147,7 +147,7 @@ fn slow_requests_are_kept_and_histograms_count() {
     let server = Server::start();
     let mut client = server.client();
     for line in ["CONFIG SET slowlog-log-slower-than 0", "SLOWLOG RESET", "SET a 1", "GET a"] {
-        assert_eq!(client.line(line).starts_with('-'), false, "{line}");
+        assert!(!client.line(line).starts_with('-'), "{line}");
     }
     assert_eq!(client.line("CONFIG SET slowlog-log-slower-than -1"), "+OK");
     let Value::Array(entries) = client.ask(&["SLOWLOG", "GET", "-1"]) else { panic!("an array") };

@@ -1,7 +1,7 @@
 //! Snapshots: written, read again, exchanged with redis-server, and failing.
 
 use crate::client::{Client, request, requests, show};
-use crate::server::{Home, Program, Server, until};
+use crate::server::{Program, Server, until};
 use rustix::process::Signal;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -30,7 +30,7 @@ fn sample() -> Vec<(Vec<u8>, Vec<u8>)> {
             .collect();
     pairs.push((b"\0\r\n\xff".to_vec(), b"\xff\0".to_vec()));
     pairs.push((b"repeated".to_vec(), b"ab".repeat(50_000)));
-    pairs.push((b"large".to_vec(), (0..3_000_000u32).map(|n| (n * n >> 7) as u8).collect()));
+    pairs.push((b"large".to_vec(), (0..3_000_000u64).map(|n| ((n * n) >> 7) as u8).collect()));
     pairs.push((vec![b'n'; 20_000], b"a long name".to_vec()));
     pairs
 }
