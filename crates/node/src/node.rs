@@ -180,6 +180,12 @@ impl Node {
         self.sessions.open(conn, peer.clone(), now.mono, authenticated);
     }
 
+    /// Whoever gets the connection's number next must not get its answers.
+    fn disconnected(&mut self, conn: ConnId) {
+        self.sessions.close(conn);
+        self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
+    }
+
     fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
         let name = match signal {
             Signal::Interrupt => "SIGINT",
@@ -227,7 +233,7 @@ impl Machine for Node {
             Event::TurnEnd { units } => self.turn_end(units, now, out),
             Event::Body { conn, body } => self.body(conn, body),
             Event::Accepted { conn, peer, .. } => self.accepted(conn, peer, now, out),
-            Event::Closed { conn, .. } => drop(self.sessions.close(conn)),
+            Event::Closed { conn, .. } => self.disconnected(conn),
             Event::Started => self.start(now, out),
             Event::Listening { .. } => self.listening(out),
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
