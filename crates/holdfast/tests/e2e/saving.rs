@@ -198,6 +198,29 @@ fn save_answers_in_its_place_while_others_go_on() {
 }
 
 #[test]
+fn a_client_that_leaves_while_its_save_runs_leaves_no_reply_behind() {
+    let server = Server::start();
+    let mut witness = server.client();
+    fill(&mut witness, 300_000, 100);
+    until("a client leaves before its save ends", || {
+        let mut gone = server.client();
+        gone.send(&requests(["SAVE"]));
+        until("the save runs", || (witness.info("rdb_bgsave_in_progress") == "1").then_some(()));
+        drop(gone);
+        until("it has left", || (witness.info("connected_clients") == "1").then_some(()));
+        // One of these has the number of the one that left.
+        let mut others: Vec<Client> = (0..4).map(|_| server.client()).collect();
+        others.iter_mut().for_each(|client| assert_eq!(client.line("ECHO first"), "first"));
+        let in_time = witness.info("rdb_bgsave_in_progress") == "1";
+        settle(&mut witness);
+        others.iter_mut().for_each(|client| assert_eq!(client.line("ECHO second"), "second"));
+        drop(others);
+        until("they have left", || (witness.info("connected_clients") == "1").then_some(()));
+        in_time.then_some(())
+    });
+}
+
+#[test]
 fn the_end_saves_when_there_are_save_points() {
     let server = Server::with(&["--save", "3600 1"]);
     fill(&mut server.client(), 50_000, 10);
@@ -222,6 +245,36 @@ fn the_end_saves_when_there_are_save_points() {
     assert_eq!(client.rest(), "");
     let server = Server::of(Program::Holdfast, server.into_home(), &["--save", ""]);
     assert_eq!(server.client().line("EXISTS more"), ":1");
+}
+
+#[test]
+fn the_end_saves_the_last_write_though_an_earlier_save_runs() {
+    let server = Server::with(&["--save", "3600 1"]);
+    let mut client = server.client();
+    fill(&mut client, 200_000, 50);
+    client.send(&requests(["BGSAVE", "SET key:1 last", "SET key:2 last"]));
+    assert_eq!(show(&client.read()), "+Background saving started");
+    (0..2).for_each(|_| assert_eq!(show(&client.read()), "+OK"));
+    let (status, home) = server.end(Signal::TERM);
+    assert_eq!(status.code(), Some(0));
+    let names: Vec<_> = fs::read_dir(home.data()).expect("a folder").collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let server = Server::of(Program::Holdfast, home, &["--save", ""]);
+    assert_eq!(server.client().line("GET key:2"), "last");
+    assert_eq!(server.client().line("DBSIZE"), ":200000");
+}
+
+#[test]
+fn an_end_while_loading_leaves_the_file() {
+    let server = Server::start();
+    fill(&mut server.client(), 1_000_000, 0);
+    assert_eq!(server.client().line("SAVE"), "+OK");
+    let before = fs::read(server.home.file("dump.rdb")).expect("a file");
+    let arguments = ["--save", "1 1"];
+    let server = Server::listening(Program::Holdfast, server.into_home(), &arguments);
+    let (status, home) = server.end(Signal::TERM);
+    assert_eq!(status.code(), Some(0));
+    assert!(fs::read(home.file("dump.rdb")).expect("a file") == before);
 }
 
 #[test]
