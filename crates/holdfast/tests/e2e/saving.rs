@@ -1,7 +1,7 @@
 //! Snapshots: written, read again, exchanged with redis-server, and failing.
 
 use crate::client::{Client, request, requests, show};
-use crate::server::{Program, Server, until};
+use crate::server::{Home, Program, Server, until};
 use rustix::process::Signal;
 use std::fs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -269,12 +269,19 @@ fn an_end_while_loading_leaves_the_file() {
     let server = Server::start();
     fill(&mut server.client(), 1_000_000, 0);
     assert_eq!(server.client().line("SAVE"), "+OK");
-    let before = fs::read(server.home.file("dump.rdb")).expect("a file");
-    let arguments = ["--save", "1 1"];
-    let server = Server::listening(Program::Holdfast, server.into_home(), &arguments);
-    let (status, home) = server.end(Signal::TERM);
-    assert_eq!(status.code(), Some(0));
-    assert!(fs::read(home.file("dump.rdb")).expect("a file") == before);
+    let mut home = server.into_home();
+    until("an end comes while the file is loaded", || {
+        let before = fs::read(home.file("dump.rdb")).expect("a file");
+        let printed = home.printed().len();
+        let folder = std::mem::replace(&mut home, Home::new());
+        let server = Server::listening(Program::Holdfast, folder, &["--save", "1 1"]);
+        let (status, folder) = server.end(Signal::TERM);
+        home = folder;
+        assert_eq!(status.code(), Some(0));
+        let in_time = !home.printed()[printed..].contains("DB loaded from disk");
+        let same = fs::read(home.file("dump.rdb")).expect("a file") == before;
+        in_time.then(|| assert!(same, "the file was written before it was read"))
+    });
 }
 
 #[test]
