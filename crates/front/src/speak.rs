@@ -85,6 +85,11 @@ fn select(word: &[u8], session: &mut Session, login: Login<'_>, reply: &mut Repl
     let Some(db) = number::parse_i64(word) else {
         return reply.error("ERR value is not an integer or out of range");
     };
+    if i32::try_from(db).is_err() {
+        let (least, most) = (i32::MIN, i32::MAX);
+        let text = format!("ERR value is out of range, value must between {least} and {most}");
+        return reply.error(&text);
+    }
     if login.cluster && db != 0 {
         return reply.error("ERR SELECT is not allowed in cluster mode");
     }

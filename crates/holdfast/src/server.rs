@@ -7,6 +7,13 @@ use shell::{Driver, Options, RedisLog, Role};
 use std::path::Path;
 use std::process::ExitCode;
 
+const USAGE: &str = "\
+Usage: holdfast server [redis.conf] [--directive value ...]
+       holdfast server --port 7777 --save 60 1000
+       holdfast server -h or --help
+       holdfast server -v or --version
+";
+
 /// Runs a server until it is told to stop.
 pub(crate) fn main(args: &[String]) -> ExitCode {
     if args.iter().any(|arg| arg == "--bench-stages") {
@@ -15,6 +22,10 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
     if args.first().is_some_and(|arg| arg == "-v" || arg == "--version") {
         println!("Redis server v={} (Holdfast {})", node::REDIS_VERSION, node::VERSION);
+        return ExitCode::SUCCESS;
+    }
+    if args.first().is_some_and(|arg| arg == "-h" || arg == "--help") {
+        print!("{USAGE}");
         return ExitCode::SUCCESS;
     }
     let config = match read_config(args) {
@@ -33,9 +44,31 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     }
 }
 
+/// Settings while they are read.
+#[derive(Default)]
+struct Settings {
+    config: Config,
+    /// Save points so far: unlike other directives, each `save` adds to those before it.
+    save: Vec<String>,
+}
+
+impl Settings {
+    fn apply(&mut self, name: &str, words: &[&str]) -> Result<(), String> {
+        self.config.apply(name, words)?;
+        if !name.eq_ignore_ascii_case("save") {
+            return Ok(());
+        }
+        match words {
+            [""] => self.save.clear(),
+            words => self.save.extend(words.iter().map(|word| String::from(*word))),
+        }
+        self.config.apply(name, &[&self.save.join(" ")])
+    }
+}
+
 /// The settings from a file, if one is named, and the directives after it.
 fn read_config(args: &[String]) -> Result<Config, String> {
-    let mut config = Config::default();
+    let mut config = Settings::default();
     let mut args = args;
     if let Some((file, rest)) = args.split_first()
         && !file.starts_with("--")
@@ -52,13 +85,14 @@ fn read_config(args: &[String]) -> Result<Config, String> {
         }
     }
     for (index, line) in lines.iter().enumerate() {
-        let text = line.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" ");
+        let values: String = line[1..].iter().map(|word| format!(" \"{word}\"")).collect();
+        let text = format!("{}{values}", line[0]);
         config.apply(line[0], &line[1..]).map_err(|why| fatal(index + 1, &text, &why))?;
     }
-    Ok(config)
+    Ok(config.config)
 }
 
-fn read_file(config: &mut Config, file: &str) -> Result<(), String> {
+fn read_file(config: &mut Settings, file: &str) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         format!("*** FATAL CONFIG FILE ERROR ***\nCan't open config file '{file}': {error}")
     })?;

@@ -31,7 +31,7 @@ impl Node {
     /// Why gates are closed.
     pub(crate) fn reasons(&self) -> Reasons {
         Reasons {
-            misconf: self.persist.misconf,
+            misconf: self.is_misconfigured(),
             readonly: self.replication.link.is_some() && self.config.replica_read_only,
         }
     }

@@ -164,7 +164,7 @@ pub const DIRECTIVES: &[Directive] = &[
     mutable(
         "client-query-buffer-limit",
         |c| c.max_query.to_string(),
-        |c, w| memory(w).map(|n| c.max_query = n as usize),
+        |c, w| memory(w, 1 << 20).map(|n| c.max_query = n as usize),
     ),
     mutable(
         "cluster-allow-reads-when-down",
@@ -233,7 +233,7 @@ pub const DIRECTIVES: &[Directive] = &[
     mutable(
         "proto-max-bulk-len",
         |c| c.max_bulk.to_string(),
-        |c, w| memory(w).map(|n| c.max_bulk = n),
+        |c, w| memory(w, 1 << 20).map(|n| c.max_bulk = n),
     ),
     fixed("rdbchecksum", |c| yes_no(c.rdbchecksum), |c, w| boolean(w).map(|on| c.rdbchecksum = on)),
     mutable(
@@ -398,9 +398,14 @@ fn integer(words: &[&str], least: i64, most: i64) -> Result<i64, Refusal> {
     Ok(value)
 }
 
-fn memory(words: &[&str]) -> Result<u64, Refusal> {
-    number::parse_memory(one(words)?.as_bytes())
-        .ok_or_else(|| String::from("argument must be a memory value"))
+fn memory(words: &[&str], least: u64) -> Result<u64, Refusal> {
+    let most = i64::MAX as u64;
+    let value = number::parse_memory(one(words)?.as_bytes())
+        .ok_or_else(|| String::from("argument must be a memory value"))?;
+    if !(least..=most).contains(&value) {
+        return Err(format!("argument must be between {least} and {most} inclusive"));
+    }
+    Ok(value)
 }
 
 fn file_name(field: &mut String, words: &[&str]) -> Result<(), Refusal> {

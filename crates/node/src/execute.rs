@@ -54,6 +54,7 @@ impl Node {
         let start = turn.buffer.len();
         let row = match self.resolve(session, call, turn.now) {
             Ok(row) => row,
+            Err(_) if is_http(call) => return self.hang_up(session, turn),
             Err(error) => return self.refuse(call.row, &error, turn),
         };
         let spec = self.specs[row.id as usize];
@@ -123,6 +124,19 @@ impl Node {
         if self.stages.clock {
             turn.ticks = turn.out.ticks();
         }
+    }
+
+    /// A web browser was talked into sending us a request: its next lines must not be run.
+    #[cold]
+    fn hang_up(&mut self, session: &mut Session, turn: &mut Turn<'_>) {
+        session.closing = true;
+        turn.out.log(
+            machine::Level::Warning,
+            format_args!(
+                "Possible SECURITY ATTACK detected: {} sends HTTP. Connection aborted.",
+                session.remote()
+            ),
+        );
     }
 
     /// A command on data.
@@ -218,4 +232,10 @@ impl Node {
             Err(_) => u64::MAX,
         };
     }
+}
+
+/// Whether this is a line of an HTTP request that carries a body.
+fn is_http(call: &Call<'_>) -> bool {
+    let is = |name: &[u8]| call.request.args[0].eq_ignore_ascii_case(name);
+    call.row.is_none() && (is(b"post") || is(b"host:"))
 }

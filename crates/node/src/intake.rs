@@ -10,6 +10,7 @@ use store::keyspace::Place;
 use store::table::Hash;
 use wire::ProtocolError;
 use wire::command::{self, Command};
+use wire::reply::Reply;
 use wire::request::{Assembled, BATCH, Batch, Limits, Progress};
 use wire::slot::slot;
 
@@ -181,9 +182,10 @@ impl Node {
         self.statistics.protocol_errors += 1;
         session.closing = true;
         if !error.is_silent() {
-            let text = format!("-ERR Protocol error: {error}\r\n");
-            self.statistics.rejected(None, text.as_bytes());
-            turn.buffer.extend_from_slice(text.as_bytes());
+            let start = turn.buffer.len();
+            let mut reply = Reply::new(turn.buffer, session.protocol);
+            reply.error(&format!("ERR Protocol error: {error}"));
+            self.statistics.rejected(None, &turn.buffer[start..]);
         }
     }
 }

@@ -259,7 +259,9 @@ impl Node {
         if self.replication.is_link(conn) {
             return self.link_closed(now, out);
         }
+        // Whoever gets the connection's number next must not get its answers.
         drop(self.sessions.close(conn));
+        self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.forget_asked(conn);
         self.replica_closed(conn, out);
     }
@@ -267,7 +269,7 @@ impl Node {
     /// Closes the gates that the state of the node asks for.
     pub(crate) fn close_gates(&mut self) {
         let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
-        let misconf = if self.persist.misconf { gate::WRITE } else { 0 };
+        let misconf = if self.is_misconfigured() { gate::WRITE } else { 0 };
         self.closed = loading | misconf | self.role_gates();
     }
 

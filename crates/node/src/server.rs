@@ -118,8 +118,7 @@ impl Node {
             None => self.slowlog.get(10, reply),
             Some(Some(-1)) => self.slowlog.get(usize::MAX, reply),
             Some(Some(count)) if count >= 0 => self.slowlog.get(count as usize, reply),
-            Some(Some(_)) => reply.error("ERR count should be greater than or equal to -1"),
-            Some(None) => reply.error("ERR value is not an integer or out of range"),
+            Some(_) => reply.error("ERR count should be greater than or equal to -1"),
         }
     }
 
@@ -154,7 +153,7 @@ impl Node {
             return reply.error("ERR wrong number of arguments for 'config|set' command");
         }
         let mut config = self.config.clone();
-        for pair in words.chunks_exact(2) {
+        for (index, pair) in words.chunks_exact(2).enumerate() {
             let name = String::from_utf8_lossy(pair[0]);
             let Some(directive) = config::find(&name) else {
                 return reply.error(&format!(
@@ -162,10 +161,13 @@ impl Node {
                 ));
             };
             let value = String::from_utf8_lossy(pair[1]);
-            let result = if directive.mutable {
-                (directive.set)(&mut config, &[&value])
-            } else {
+            let mut before = words.chunks_exact(2).take(index);
+            let result = if !directive.mutable {
                 Err(String::from("can't set immutable config"))
+            } else if before.any(|other| other[0].eq_ignore_ascii_case(pair[0])) {
+                Err(String::from("duplicate parameter"))
+            } else {
+                (directive.set)(&mut config, &[&value])
             };
             if let Err(why) = result {
                 let name = directive.name;

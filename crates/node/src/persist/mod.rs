@@ -23,8 +23,6 @@ pub(crate) struct Persist {
     pub(crate) last_save: u64,
     /// `rdb_last_bgsave_status`.
     pub(crate) last_ok: bool,
-    /// Writes are refused because saving failed.
-    pub(crate) misconf: bool,
     /// When the last attempt failed, in Unix seconds: it is not repeated at once.
     pub(crate) last_try: u64,
     /// `rdb_last_bgsave_time_sec`; negative: none yet.
@@ -53,7 +51,6 @@ impl Persist {
             exit_after: false,
             last_save: 0,
             last_ok: true,
-            misconf: false,
             last_try: 0,
             last_took: -1,
             saves: 0,

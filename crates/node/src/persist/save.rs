@@ -145,7 +145,6 @@ impl Node {
                 self.persist.last_save = now.wall.secs();
                 self.persist.last_took = (took.0 / 1_000_000_000) as i64;
                 self.persist.saves += 1;
-                self.persist.misconf = false;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.answer_waiting(true, out);
@@ -158,11 +157,15 @@ impl Node {
         self.persist.export = None;
         self.persist.last_ok = false;
         self.persist.last_try = now.wall.secs();
-        if !self.save_points().is_empty() && self.config.stop_writes_on_save_error {
-            self.persist.misconf = true;
-        }
         out.log(Level::Warning, format_args!("Background saving error: {why}"));
         self.answer_waiting(false, out);
+    }
+
+    /// Whether writes are refused because the last save failed and the settings rely on saving.
+    pub(crate) fn is_misconfigured(&self) -> bool {
+        !self.persist.last_ok
+            && self.config.stop_writes_on_save_error
+            && !self.save_points().is_empty()
     }
 
     /// Answers those who waited for the save, and lets them go on.

@@ -1,0 +1,179 @@
+//! The command line: what is accepted, what is refused, and in which words.
+
+use crate::server::{HOLDFAST, Home, Server, until};
+use std::fs;
+use std::process::{Command, Output};
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(HOLDFAST).args(arguments).output().expect("the program runs")
+}
+
+fn texts(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn help_and_version_are_printed() {
+    for (arguments, begin) in [
+        (&["--help"][..], "Holdfast: "),
+        (&["-h"], "Holdfast: "),
+        (&["--version"], "holdfast 0."),
+        (&["-v"], "holdfast 0."),
+        (&["server", "--version"], "Redis server v=7."),
+        (&["server", "--help"], "Usage: holdfast server"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        let (out, err) = texts(&output);
+        assert!(out.starts_with(begin), "{arguments:?} printed {out}");
+        assert_eq!(err, "");
+    }
+}
+
+#[test]
+fn an_unknown_command_ends_with_two() {
+    let output = run(&["serve"]);
+    assert_eq!(output.status.code(), Some(2));
+    let (out, err) = texts(&output);
+    assert_eq!(out, "");
+    assert!(err.contains("there is no command 'serve'") && err.contains("--help"), "{err}");
+    let output = run(&[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(texts(&output).1.contains("Usage: holdfast <command>"));
+}
+
+#[test]
+fn a_refused_directive_is_told_as_redis_tells_it() {
+    for (arguments, line, why) in [
+        (&["--bogus", "1"][..], "bogus \"1\"", "Bad directive or wrong number of arguments"),
+        (&["--port"], "port", "wrong number of arguments"),
+        (&["--port", "x"], "port \"x\"", "argument couldn't be parsed into an integer"),
+        (&["--port", "65536"], "port \"65536\"", "argument must be between 0 and 65535 inclusive"),
+        (&["--save", "60"], "save \"60\"", "Invalid save parameters"),
+        (
+            &["--rdbcompression", "maybe"],
+            "rdbcompression \"maybe\"",
+            "argument must be 'yes' or 'no'",
+        ),
+    ] {
+        for program in ["redis-server", HOLDFAST] {
+            let mut command = Command::new(program);
+            if program == HOLDFAST {
+                command.arg("server");
+            }
+            let output = command.args(arguments).output().expect("the program runs");
+            assert_eq!(output.status.code(), Some(1), "{program} {arguments:?}");
+            let (_, err) = texts(&output);
+            let lines: Vec<&str> = err.trim().lines().collect();
+            assert!(lines[0].starts_with("*** FATAL CONFIG FILE ERROR (Redis 7."), "{err}");
+            assert!(lines[1].starts_with("Reading the configuration file, at line "), "{err}");
+            assert_eq!(lines[2..], [&format!(">>> '{line}'"), why], "{program} {arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_line_of_a_file_is_told_with_its_number() {
+    let home = Home::new();
+    let file = home.beside("server.conf");
+    let name = file.to_str().expect("a readable path");
+    for (text, number, line, why) in [
+        (
+            "port 1\n\n# a comment\n  bogus 'x y'\n",
+            4,
+            "bogus 'x y'",
+            "Bad directive or wrong number of arguments",
+        ),
+        ("dbfilename \"x\n", 1, "dbfilename \"x", "Unbalanced quotes in configuration line"),
+    ] {
+        fs::write(&file, text).expect("a file");
+        let output = run(&["server", name]);
+        assert_eq!(output.status.code(), Some(1));
+        let expected =
+            format!("Reading the configuration file, at line {number}\n>>> '{line}'\n{why}");
+        let (_, err) = texts(&output);
+        assert!(err.contains(&expected), "{err}");
+    }
+    let output = run(&["server", "/no/such/file.conf"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (_, err) = texts(&output);
+    assert!(err.contains("an't open config file '/no/such/file.conf': No such file"), "{err}");
+}
+
+#[test]
+fn a_file_is_read_with_comments_and_quotes_and_arguments_come_after_it() {
+    let server = Server::run(Home::new(), |home, port| {
+        let text = format!(
+            "# Where it listens.\n\nbind 127.0.0.1\n  port {port}   \nDATABASES 3\n\
+             requirepass \"two words \\x21\"\ndbfilename 'other name.rdb'\nsave 900 1\n\
+             save 300 10\nslowlog-max-len 5\n"
+        );
+        let file = home.beside("server.conf");
+        fs::write(&file, text).expect("a file");
+        let mut command = Command::new(HOLDFAST);
+        command.arg("server").arg(&file).args(["--slowlog-max-len", "6", "--dir"]);
+        command.arg(home.data());
+        command
+    });
+    let mut client = server.client();
+    assert_eq!(client.call(&["AUTH", "two words !"]), "+OK");
+    for (directive, value) in [
+        ("databases", "3"),
+        ("slowlog-max-len", "6"),
+        ("save", "900 1 300 10"),
+        ("dbfilename", "other name.rdb"),
+    ] {
+        assert_eq!(client.call(&["CONFIG", "GET", directive]), format!("[{directive} {value}]"));
+    }
+    until("it can save", || (client.line("SAVE") == "+OK").then_some(()));
+    assert!(server.home.file("other name.rdb").exists());
+}
+
+#[test]
+fn a_port_in_use_ends_the_start() {
+    let server = Server::start();
+    let output = run(&["server", "--port", &server.port.to_string(), "--bind", "127.0.0.1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (out, _) = texts(&output);
+    assert!(out.contains(&format!("listening socket *:{}: ", server.port)), "{out}");
+    assert!(out.contains(&format!("Failed listening on port {} (tcp)", server.port)), "{out}");
+    assert_eq!(server.client().line("PING"), "+PONG");
+}
+
+#[test]
+fn a_missing_folder_ends_the_start() {
+    let output = run(&["server", "--port", "0", "--dir", "/no/such/folder"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (_, err) = texts(&output);
+    assert!(err.contains("/no/such/folder") && err.contains("No such file"), "{err}");
+}
+
+#[test]
+fn a_link_named_redis_server_is_a_server() {
+    let home = Home::new();
+    let link = home.beside("redis-server");
+    std::os::unix::fs::symlink(HOLDFAST, &link).expect("a link");
+    let output = Command::new(&link).arg("--version").output().expect("the program runs");
+    assert!(texts(&output).0.starts_with("Redis server v="));
+    let server = Server::run(home, |home, port| {
+        let mut command = Command::new(home.beside("redis-server"));
+        command.args(["--port", &port.to_string(), "--save", "", "--dir"]).arg(home.data());
+        command
+    });
+    let mut client = server.client();
+    until("it answers", || (client.line("SET a 1") == "+OK").then_some(()));
+}
+
+#[test]
+fn each_save_adds_points_and_an_empty_one_takes_them_away() {
+    for (arguments, points) in [
+        (&["--save", "900", "1", "--save", "300 10"][..], "900 1 300 10"),
+        (&["--save", "900 1", "--save", "", "--save", "60 1000"], "60 1000"),
+        (&["--save", "900 1", "--save", ""], ""),
+    ] {
+        let server = Server::with(arguments);
+        let reply = format!("[save {points}]");
+        assert_eq!(server.client().line("CONFIG GET save"), reply, "{arguments:?}");
+    }
+}

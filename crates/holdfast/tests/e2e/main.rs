@@ -1,0 +1,17 @@
+//! End to end: real processes, real sockets, real files.
+//!
+//! Where Redis's behaviour is defined, the same bytes go to a `redis-server` as well, and the
+//! replies must be equal.
+
+mod bad_input;
+mod basics;
+mod client;
+mod command_line;
+mod crowd;
+mod damage;
+mod introspection;
+mod large;
+mod saving;
+mod server;
+mod session;
+mod tools;
