@@ -244,7 +244,7 @@ pub const DIRECTIVES: &[Directive] = &[
     mutable(
         "repl-backlog-size",
         |c| c.repl_backlog_size.to_string(),
-        |c, w| memory(w).map(|n| c.repl_backlog_size = n.max(1)),
+        |c, w| memory(w, 1).map(|n| c.repl_backlog_size = n),
     ),
     mutable(
         "repl-ping-replica-period",
