@@ -140,21 +140,36 @@ pub struct Directive {
     /// Its name.
     pub name: &'static str,
     /// Whether CONFIG SET may change it.
-    pub mutable: bool,
+    pub access: Access,
     /// Its value as CONFIG GET shows it.
     pub get: fn(&Config) -> String,
     /// Sets it from the words after its name.
     pub set: fn(&mut Config, &[&str]) -> Result<(), Refusal>,
 }
 
+/// Whether CONFIG SET may change a directive.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// It may.
+    Mutable,
+    /// Not while the server runs.
+    Fixed,
+    /// Not over the network: it says where files are written.
+    Protected,
+}
+
 type Setter = fn(&mut Config, &[&str]) -> Result<(), Refusal>;
 
 const fn fixed(name: &'static str, get: fn(&Config) -> String, set: Setter) -> Directive {
-    Directive { name, mutable: false, get, set }
+    Directive { name, access: Access::Fixed, get, set }
+}
+
+const fn protected(name: &'static str, get: fn(&Config) -> String, set: Setter) -> Directive {
+    Directive { name, access: Access::Protected, get, set }
 }
 
 const fn mutable(name: &'static str, get: fn(&Config) -> String, set: Setter) -> Directive {
-    Directive { name, mutable: true, get, set }
+    Directive { name, access: Access::Mutable, get, set }
 }
 
 /// All directives, by name.
@@ -218,8 +233,8 @@ pub const DIRECTIVES: &[Directive] = &[
         |c| c.databases.to_string(),
         |c, w| integer(w, 1, i64::from(i32::MAX)).map(|n| c.databases = n as u32),
     ),
-    mutable("dbfilename", |c| c.dbfilename.clone(), |c, w| file_name(&mut c.dbfilename, w)),
-    fixed("dir", |c| c.dir.clone(), |c, w| one(w).map(|word| c.dir = word.into())),
+    protected("dbfilename", |c| c.dbfilename.clone(), |c, w| file_name(&mut c.dbfilename, w)),
+    protected("dir", |c| c.dir.clone(), |c, w| one(w).map(|word| c.dir = word.into())),
     fixed("logfile", |c| c.logfile.clone(), |c, w| one(w).map(|word| c.logfile = word.into())),
     mutable("loglevel", |c| c.loglevel.clone(), |c, w| log_level(&mut c.loglevel, w)),
     mutable("masterauth", |c| c.masterauth.clone(), |c, w| text(&mut c.masterauth, w)),

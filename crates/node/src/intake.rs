@@ -29,11 +29,11 @@ impl Node {
             // A connection that is being turned away: what it says does not matter.
             return out.consumed(bytes.len());
         };
-        let mut buffer = out.take_reply(conn);
-        let before = buffer.len();
         if session.waiting {
             return self.sessions.put_back(session);
         }
+        let mut buffer = out.take_reply(conn);
+        let before = buffer.len();
         session.active = now.mono;
         let ticks = if self.stages.clock { out.ticks() } else { 0 };
         let mut turn = Turn { now, out, buffer: &mut buffer, ticks };

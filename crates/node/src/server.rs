@@ -1,10 +1,11 @@
 //! The commands about the server: CONFIG, INFO, SLOWLOG, LATENCY, FLUSHALL and the like.
 
-use crate::config::{self, Directive};
+use crate::config::{self, Access, Directive};
 use crate::execute::Turn;
 use crate::node::Node;
 use crate::persist::{Asked, Ending};
 use front::Session;
+use machine::Action;
 use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::Reply;
@@ -50,6 +51,7 @@ impl Node {
             CommandId::ConfigSet => self.config_set(&args[2..], reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
+                turn.out.act(Action::ResetMaxTurn);
                 reply.ok();
             }
             CommandId::Role => self.role(reply),
@@ -162,8 +164,10 @@ impl Node {
             };
             let value = String::from_utf8_lossy(pair[1]);
             let mut before = words.chunks_exact(2).take(index);
-            let result = if !directive.mutable {
+            let result = if directive.access == Access::Fixed {
                 Err(String::from("can't set immutable config"))
+            } else if directive.access == Access::Protected {
+                Err(String::from("can't set protected config"))
             } else if before.any(|other| other[0].eq_ignore_ascii_case(pair[0])) {
                 Err(String::from("duplicate parameter"))
             } else {
