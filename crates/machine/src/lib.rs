@@ -21,7 +21,8 @@
 //!    [`ConnId`] is not used again before that.
 //! 5. File operations on one file complete in the order in which they were asked for.
 //! 6. Within a turn, marked connections are written before the others.
-//! 7. `now` is read anew for `TurnEnd`. It never goes back, and [`Machine::deadline`] is honoured: a call comes soon after it.
+//! 7. `now` is read anew for `TurnEnd`. It never goes back, and [`Machine::deadline`] is honoured:
+//!    a call comes soon after it.
 //!
 //! # What a machine promises
 //!

@@ -171,8 +171,8 @@ impl Decoder {
         assembly.push(body);
     }
 
-    /// Forgets an unfinished request that it remembers, because the bytes from an earlier request on
-    /// will be offered again.
+    /// Forgets an unfinished request that it remembers, because the bytes from an earlier request
+    /// on will be offered again.
     pub fn rewind(&mut self) {
         self.at = 0;
         self.left = 0;

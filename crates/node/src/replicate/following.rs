@@ -221,7 +221,8 @@ impl Node {
                 Level::Warning,
                 format_args!(
                     "The primary came back without data; its empty snapshot is refused and our \
-                     keys are kept. REPLICAOF again, or replica-accept-empty-primary yes, accepts it."
+                     keys are kept. REPLICAOF again, or replica-accept-empty-primary yes, accepts \
+                     it."
                 ),
             );
             self.drop_link(now, out);
@@ -272,7 +273,13 @@ impl Node {
             && self.persist.loading.is_none()
             && self.persist.export.is_none()
         {
-            out.log(Level::Warning, format_args!("Write error or short write writing to the DB dump file needed for MASTER <-> REPLICA synchronization: {error}"));
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "Write error or short write writing to the DB dump file needed for MASTER \
+                     <-> REPLICA synchronization: {error}"
+                ),
+            );
             return self.drop_link(now, out);
         }
         if incoming.whole && incoming.last == Some(ticket) {
