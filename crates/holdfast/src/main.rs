@@ -2,48 +2,70 @@
 //!
 //! Started through a link named after one of Redis's programs, it behaves as that program.
 
+mod check;
+mod client;
+mod cluster;
+mod connection;
+mod create;
 mod server;
+mod topology;
+mod up;
 
+use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-const USAGE: &str = "\
-Holdfast: a Redis-compatible, highly available in-memory data store
+/// A Redis-compatible, highly available in-memory data store
+#[derive(Parser)]
+#[command(name = "holdfast", version, disable_version_flag = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Tool,
+    /// Show the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
 
-Usage: holdfast <command> [arguments]
-
-Commands:
-  server    run a server: holdfast server [redis.conf] [--directive value ...]
-
-Options:
-  -h, --help       show this text
-  -v, --version    show the version
-";
+#[derive(Subcommand)]
+enum Tool {
+    /// Run a server: holdfast server [redis.conf] [--directive value ...]
+    #[command(disable_help_flag = true)]
+    Server {
+        /// The arguments of redis-server
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run a local cluster in the foreground, and watch over it
+    Up(up::Options),
+    /// Raise counters through a cluster and prove that no acknowledged write is lost
+    Check(check::Options),
+    /// Make and look at clusters
+    #[command(subcommand)]
+    Cluster(cluster::Verb),
+}
 
 fn main() -> ExitCode {
-    let mut args = std::env::args();
-    let program = args.next().unwrap_or_default();
-    let args: Vec<String> = args.collect();
-    let program = std::path::Path::new(&program).file_name().and_then(|name| name.to_str());
-    if program == Some("redis-server") {
-        return server::main(&args);
+    let args: Vec<String> = std::env::args().collect();
+    let program = std::path::Path::new(args.first().map_or("", String::as_str))
+        .file_name()
+        .and_then(|name| name.to_str());
+    // The server's arguments are redis-server's, which no ordinary parser understands.
+    match (program, args.get(1).map(String::as_str)) {
+        (Some("redis-server"), _) => return server::main(&args[1..]),
+        (_, Some("server")) => return server::main(&args[2..]),
+        _ => {}
     }
-    match args.split_first() {
-        Some((command, rest)) if command == "server" => server::main(rest),
-        Some((word, _)) if word == "-v" || word == "--version" => {
-            println!("holdfast {}", node::VERSION);
-            ExitCode::SUCCESS
-        }
-        Some((word, _)) if word == "-h" || word == "--help" || word == "help" => {
-            print!("{USAGE}");
-            ExitCode::SUCCESS
-        }
-        Some((word, _)) => {
-            eprintln!("holdfast: there is no command '{word}'. Try 'holdfast --help'.");
-            ExitCode::from(2)
-        }
-        None => {
-            eprint!("{USAGE}");
-            ExitCode::from(2)
+    let result = match Cli::parse().command {
+        Tool::Server { args } => return server::main(&args),
+        Tool::Up(options) => up::run(&options).map(|()| true),
+        Tool::Check(options) => check::run(&options),
+        Tool::Cluster(verb) => cluster::run(&verb).map(|()| true),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("holdfast: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -1,0 +1,117 @@
+//! A cluster client for the tools: follows MOVED, and goes to another node when one is dead.
+
+use crate::connection::Connection;
+use crate::topology;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use wire::slot::slot;
+use wire::value::Value;
+
+/// Host and port.
+type Address = (String, u16);
+
+/// See the module's documentation.
+pub(crate) struct Client {
+    /// Where to ask for the cluster when nothing else is known.
+    seeds: Vec<Address>,
+    /// Last slot of each run, with its owner.
+    owners: BTreeMap<u16, Address>,
+    connections: BTreeMap<Address, Connection>,
+    timeout: Duration,
+}
+
+/// How often a request may be sent on.
+const REDIRECTIONS: usize = 16;
+
+impl Client {
+    /// A client that has not looked anywhere yet.
+    pub(crate) fn new(seeds: Vec<Address>, timeout: Duration) -> Self {
+        Client { seeds, owners: BTreeMap::new(), connections: BTreeMap::new(), timeout }
+    }
+
+    /// Sends a request to the owner of `key`'s slot. An error is the last one met; it says nothing
+    /// about whether the request was carried out.
+    pub(crate) fn call(&mut self, key: &[u8], words: &[&[u8]]) -> Result<Value, String> {
+        let slot = slot(key);
+        if self.owners.is_empty() {
+            self.refresh()?;
+        }
+        let mut target = self.owner(slot);
+        for _ in 0..REDIRECTIONS {
+            let address = target.take().ok_or("CLUSTERDOWN Hash slot not served")?;
+            let reply = match self.send(&address, words) {
+                Ok(reply) => reply,
+                Err(error) => {
+                    // Whoever owns the slot now, it is worth asking the others.
+                    self.connections.remove(&address);
+                    self.owners.clear();
+                    return Err(format!("{}:{}: {error}", address.0, address.1));
+                }
+            };
+            match redirection(&reply, &address.0) {
+                Some(to) => {
+                    self.owners.insert(slot, to.clone());
+                    target = Some(to);
+                }
+                None => {
+                    if let Value::Error(text) = &reply {
+                        let text = String::from_utf8_lossy(text).into_owned();
+                        if text.starts_with("CLUSTERDOWN") {
+                            self.owners.clear();
+                        }
+                        return Err(text);
+                    }
+                    return Ok(reply);
+                }
+            }
+        }
+        Err(String::from("Too many Cluster redirections"))
+    }
+
+    fn send(&mut self, address: &Address, words: &[&[u8]]) -> std::io::Result<Value> {
+        if !self.connections.contains_key(address) {
+            let connection = Connection::open((&address.0, address.1), self.timeout)?;
+            self.connections.insert(address.clone(), connection);
+        }
+        let connection = self.connections.get_mut(address);
+        connection.expect("it was put there just now").call(words)
+    }
+
+    fn owner(&self, slot: u16) -> Option<Address> {
+        self.owners.range(slot..).next().map(|(_, address)| address.clone())
+    }
+
+    /// Learns the owners of all slots from the first node that answers.
+    fn refresh(&mut self) -> Result<(), String> {
+        let known: Vec<Address> = self.connections.keys().chain(&self.seeds).cloned().collect();
+        let mut last = String::from("no node to ask");
+        for (host, port) in known {
+            match topology::ask(&host, port, self.timeout) {
+                Ok(nodes) => {
+                    self.seeds.extend(nodes.iter().map(|node| (node.host.clone(), node.port)));
+                    self.seeds.sort();
+                    self.seeds.dedup();
+                    for node in nodes.iter().filter(|node| !node.failing) {
+                        for (_, last) in &node.slots {
+                            self.owners.insert(*last, (node.host.clone(), node.port));
+                        }
+                    }
+                    return Ok(());
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Where a MOVED leads; an empty host stands for the one that said it.
+fn redirection(reply: &Value, from: &str) -> Option<Address> {
+    let Value::Error(text) = reply else { return None };
+    let text = std::str::from_utf8(text).ok()?;
+    let mut words = text.strip_prefix("MOVED ")?.split(' ');
+    let _slot = words.next()?;
+    let (host, port) = words.next()?.rsplit_once(':')?;
+    let host = if host.is_empty() { from } else { host };
+    Some((host.to_string(), port.parse().ok()?))
+}

@@ -1,0 +1,107 @@
+//! A blocking RESP connection for the tools: one request, one reply, in bounded time.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::time::{Duration, Instant};
+use wire::value::{Value, decode};
+
+/// See the module's documentation.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    input: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects within `timeout`, which also bounds each later reply.
+    pub(crate) fn open(address: (&str, u16), timeout: Duration) -> io::Result<Self> {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "the name resolves to no address");
+        for address in address.to_socket_addrs()? {
+            match Connection::to(address, timeout) {
+                Ok(connection) => return Ok(connection),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    fn to(address: SocketAddr, timeout: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, timeout)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        Ok(Connection { stream, input: Vec::new() })
+    }
+
+    /// Sends a request and waits for its reply; pushes in between are dropped.
+    pub(crate) fn call(&mut self, words: &[&[u8]]) -> io::Result<Value> {
+        self.send(words)?;
+        self.receive()
+    }
+
+    /// Sends a request.
+    pub(crate) fn send(&mut self, words: &[&[u8]]) -> io::Result<()> {
+        let mut request = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            request.extend_from_slice(format!("${}\r\n", word.len()).as_bytes());
+            request.extend_from_slice(word);
+            request.extend_from_slice(b"\r\n");
+        }
+        self.stream.write_all(&request)
+    }
+
+    /// Waits for a reply.
+    pub(crate) fn receive(&mut self) -> io::Result<Value> {
+        loop {
+            let decoded = decode(&self.input).map_err(|error| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("not a reply: {error}"))
+            })?;
+            match decoded {
+                Some((value, taken)) => {
+                    self.input.drain(..taken);
+                    if !matches!(value, Value::Push(_)) {
+                        return Ok(value);
+                    }
+                }
+                None => self.read_more()?,
+            }
+        }
+    }
+
+    fn read_more(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        match self.stream.read(&mut buffer)? {
+            0 => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "Server closed the connection")),
+            n => {
+                self.input.extend_from_slice(&buffer[..n]);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The text of a reply, whatever its type; an error reply is an error.
+pub(crate) fn text(value: Value) -> Result<String, String> {
+    let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    match value {
+        Value::Simple(bytes) | Value::Bulk(bytes) | Value::Verbatim { text: bytes, .. } => {
+            Ok(lossy(bytes))
+        }
+        Value::Integer(n) => Ok(n.to_string()),
+        Value::Error(bytes) => Err(lossy(bytes)),
+        other => Err(format!("an unexpected reply: {other:?}")),
+    }
+}
+
+/// Asks again until `done` or the time is over; whether it was done.
+pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
