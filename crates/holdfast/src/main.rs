@@ -14,7 +14,7 @@ mod up;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// A Redis-compatible, highly available in-memory data store
+/// Holdfast: a Redis-compatible, highly available in-memory data store
 #[derive(Parser)]
 #[command(name = "holdfast", version, disable_version_flag = true)]
 struct Cli {

@@ -74,10 +74,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
             .map_err(|error| error.to_string())?;
     }
     let mut cluster = Cluster::start(options, count)?;
-    let result = cluster.form(options, &stop).and_then(|()| {
+    let result = cluster.form(options, &stop).map(|()| {
         cluster.show();
         cluster.watch(options, &stop);
-        Ok(())
     });
     cluster.stop();
     result

@@ -37,10 +37,10 @@ fn an_unknown_command_ends_with_two() {
     assert_eq!(output.status.code(), Some(2));
     let (out, err) = texts(&output);
     assert_eq!(out, "");
-    assert!(err.contains("there is no command 'serve'") && err.contains("--help"), "{err}");
+    assert!(err.contains("unrecognized subcommand 'serve'") && err.contains("--help"), "{err}");
     let output = run(&[]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(texts(&output).1.contains("Usage: holdfast <command>"));
+    assert!(texts(&output).1.contains("Usage: holdfast <COMMAND>"));
 }
 
 #[test]
