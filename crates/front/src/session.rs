@@ -64,11 +64,6 @@ impl Session {
         }
     }
 
-    /// A session that is no client's: it applies the stream of a primary. It has id 0.
-    pub fn internal(conn: ConnId, peer: Peer, now: Instant) -> Self {
-        Session::new(0, conn, peer, now, true)
-    }
-
     /// Whether a required password was given.
     pub fn is_authenticated(&self) -> bool {
         self.closed & gate::AUTH == 0

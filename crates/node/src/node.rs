@@ -319,9 +319,7 @@ impl Machine for Node {
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
             Event::JobDone { ticket, result } => self.job_done(ticket, result, now, out),
             Event::Wake => self.wake(now, out),
-            Event::Connected { conn, token, peer } => {
-                self.link_connected(token, conn, peer, now, out);
-            }
+            Event::Connected { conn, token, .. } => self.link_connected(token, conn, now, out),
             Event::ConnectFailed { token, why } => {
                 if let Some(link) = &mut self.replication.link {
                     link.connect_failed(token, why, now.mono, out);

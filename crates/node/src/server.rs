@@ -51,6 +51,7 @@ impl Node {
             CommandId::ConfigSet => self.config_set(&args[2..], reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
+                self.vitals.max_turn_us = 0;
                 turn.out.act(Action::ResetMaxTurn);
                 reply.ok();
             }
@@ -110,7 +111,9 @@ impl Node {
         for db in databases {
             let keys = self.data.keyspace.len(db) as u64;
             self.data.keyspace.clear(db);
-            self.data.effects.verbatim(keys);
+            if keys > 0 {
+                self.data.effects.verbatim(keys);
+            }
         }
         reply.ok();
     }

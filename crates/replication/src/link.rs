@@ -72,6 +72,8 @@ pub struct Link {
     down_since: Option<Instant>,
     /// When we last showed to be alive while receiving or loading.
     newline: Instant,
+    /// When we last told the primary how far we are.
+    acked: Instant,
     tokens: u64,
     /// It has followed this primary before.
     met: bool,
@@ -99,6 +101,8 @@ enum Line {
 
 /// Between attempts.
 const RETRY: Span = Span::secs(1);
+/// Between signs of life.
+const ALIVE: Span = Span::secs(1);
 /// A line of the handshake is shorter than this.
 const LINE_MAX: usize = 1024;
 
@@ -111,6 +115,7 @@ impl Link {
             heard: now,
             down_since: Some(now),
             newline: now,
+            acked: now,
             tokens,
             met: false,
         }
@@ -179,13 +184,15 @@ impl Link {
     pub fn deadline(&self, terms: &Terms) -> Instant {
         match self.state {
             State::Resting { until } => until,
-            State::Receiving(..) | State::Loading(_) => self.newline + RETRY,
+            State::Receiving(..) | State::Loading(_) => self.newline + ALIVE,
+            State::Following(_) => (self.heard + terms.timeout).min(self.acked + ALIVE),
             _ => self.heard + terms.timeout,
         }
     }
 
     /// Does what is due by time: the next attempt, a sign of life, giving up a silent primary.
-    pub fn tick(&mut self, terms: &Terms, now: Instant, out: &mut Out) -> bool {
+    /// `position` is how far we are. Whether the link was given up.
+    pub fn tick(&mut self, terms: &Terms, position: u64, now: Instant, out: &mut Out) -> bool {
         if let State::Resting { until } = self.state {
             if until <= now {
                 self.attempt(now, out);
@@ -193,10 +200,13 @@ impl Link {
             return false;
         }
         if let State::Receiving(conn, _) | State::Loading(conn) = self.state
-            && now.since(self.newline) >= RETRY
+            && now.since(self.newline) >= ALIVE
         {
             self.newline = now;
             out.queue(conn, b"\n");
+        }
+        if now.since(self.acked) >= ALIVE {
+            self.acknowledge(position, now, out);
         }
         // Loading is our own slowness, not the primary's silence.
         let silent = now.since(self.heard) > terms.timeout;
@@ -297,7 +307,8 @@ impl Link {
     pub fn loaded(&mut self, position: u64, now: Instant, out: &mut Out) {
         if let State::Loading(conn) = self.state {
             self.follow(conn, now);
-            self.acknowledge(position, out);
+            self.acknowledge(position, now, out);
+            out.act(Action::ResumeReads { conn });
         }
     }
 
@@ -309,8 +320,9 @@ impl Link {
     }
 
     /// Tells the primary how far we are.
-    pub fn acknowledge(&self, position: u64, out: &mut Out) {
+    pub fn acknowledge(&mut self, position: u64, now: Instant, out: &mut Out) {
         if let State::Following(conn) = self.state {
+            self.acked = now;
             let mut digits = itoa::Buffer::new();
             let position = digits.format(position);
             let ack = format!(
@@ -339,12 +351,17 @@ impl Link {
                 Part::Begun => Notice::Again,
                 Part::Bytes(bytes) => Notice::Snapshot(bytes),
                 Part::Last(bytes) => {
+                    // What follows is the stream; it waits until there is data to apply it to.
+                    out.act(Action::PauseReads { conn: *conn });
                     self.state = State::Loading(*conn);
                     Notice::SnapshotEnd(bytes)
                 }
                 Part::Bad => self.bad("Bad protocol from MASTER, no bulk header", now, out),
             };
             return (taken, notice);
+        }
+        if matches!(self.state, State::Loading(_)) {
+            return (0, Notice::More);
         }
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             if bytes.len() > LINE_MAX {

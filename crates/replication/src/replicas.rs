@@ -32,8 +32,10 @@ pub struct Replica {
     pub acked: u64,
     /// Position it has said to have on disk.
     pub synced: Option<u64>,
-    /// When it last said so.
+    /// When it last said so, or took a part of its snapshot.
     pub heard: Instant,
+    /// Bytes of its snapshot that waited for it when last looked at.
+    queued: usize,
 }
 
 /// How far a replica's attachment has come.
@@ -250,12 +252,20 @@ impl Replicas {
         self.by_conn.values().filter(|replica| replica.stage == Stage::Online)
     }
 
-    /// The replicas from which nothing was heard for longer than `timeout`.
-    pub fn silent(&self, timeout: Span, now: Instant) -> Vec<ConnId> {
+    /// The replicas from which nothing was heard, or which took nothing of their snapshot, for
+    /// longer than `timeout`.
+    pub fn silent(&mut self, timeout: Span, now: Instant, out: &Out) -> Vec<ConnId> {
+        for (conn, replica) in &mut self.by_conn {
+            let queued = out.queued(*conn);
+            if replica.stage == Stage::Snapshot && (queued == 0 || queued != replica.queued) {
+                replica.queued = queued;
+                replica.heard = now;
+            }
+        }
+        let timed = |stage| matches!(stage, Stage::Online | Stage::Loading | Stage::Snapshot);
         self.by_conn
             .iter()
-            .filter(|(_, r)| matches!(r.stage, Stage::Online | Stage::Loading))
-            .filter(|(_, r)| now.since(r.heard) > timeout)
+            .filter(|(_, r)| timed(r.stage) && now.since(r.heard) > timeout)
             .map(|(conn, _)| *conn)
             .collect()
     }
@@ -297,6 +307,7 @@ impl Replica {
             acked: 0,
             synced: None,
             heard: now,
+            queued: 0,
         }
     }
 }

@@ -46,6 +46,9 @@ impl Node {
 
     /// Begins to load a file: the saved state, or a snapshot from the primary.
     pub(crate) fn load_file(&mut self, path: String, from_primary: bool, now: Now, out: &mut Out) {
+        if let Some(loading) = self.persist.loading.take() {
+            out.file(FileOp::Close { file: loading.file });
+        }
         let file = self.persist.file();
         let ticket = out.file(FileOp::Open { file, path, mode: OpenMode::Read });
         self.persist.last_save = now.wall.secs();

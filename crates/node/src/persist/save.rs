@@ -161,6 +161,14 @@ impl Node {
         self.answer_waiting(false, out);
     }
 
+    /// Gives up a running save, or a snapshot to replicas: its data is being replaced.
+    pub(crate) fn give_up_save(&mut self, out: &mut Out) {
+        let Some(mut export) = self.persist.export.take() else { return };
+        export.abandon(out).into_iter().for_each(|conn| out.close(conn));
+        self.data.keyspace.abort_snapshot();
+        self.answer_waiting(false, out);
+    }
+
     /// Whether writes are refused because the last save failed and the settings rely on saving.
     pub(crate) fn is_misconfigured(&self) -> bool {
         !self.persist.last_ok

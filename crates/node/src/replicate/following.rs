@@ -3,20 +3,17 @@
 use crate::execute::Turn;
 use crate::node::Node;
 use crate::persist::Loading;
+use crate::replicate::Applier;
 use front::{Session, gate};
 use machine::{
-    ConnId, FileError, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode, Out, Peer, Ticket,
+    ConnId, FileError, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode, Out, Ticket,
 };
 use replication::{Identity, Link, Notice, ReplicationId, Target, Terms};
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use store::command::{Context, Data, Expired, Request};
-use store::keyspace::Place;
 use store::rdb::{Item, Limits, Reader};
-use wire::command::{self, CommandId};
 use wire::number;
-use wire::reply::{Protocol, Reply};
-use wire::request::{Batch, Limits as Bounds, Progress};
-use wire::slot::slot;
+use wire::reply::Reply;
 
 /// A snapshot being received. It goes to a file and is checked on its way; only a whole one
 /// replaces the data.
@@ -27,9 +24,13 @@ pub(crate) struct Incoming {
     path: String,
     reader: Reader,
     keys: u64,
+    /// The database that the stream after it has selected.
+    selected: u32,
     whole: bool,
-    /// The last operation asked for; once it is done, all are.
-    last: Option<Ticket>,
+    /// It takes the place of the data: it is being loaded.
+    switched: bool,
+    /// Operations on the file that have not ended.
+    pending: BTreeSet<Ticket>,
 }
 
 /// Where tokens of the link's attempts to connect start, so that they are nobody else's.
@@ -51,7 +52,8 @@ impl Node {
             return reply.error("ERR Invalid master port");
         };
         let target = Target { host: String::from_utf8_lossy(args[1]).into_owned(), port };
-        if self.replication.link.as_ref().is_some_and(|link| *link.target() == target) {
+        let same = self.replication.link.as_ref().is_some_and(|link| *link.target() == target);
+        if same && self.replication.refused.is_none() {
             turn.out.log(
                 Level::Notice,
                 format_args!(
@@ -68,6 +70,8 @@ impl Node {
     /// Becomes a replica of `target`; the data stays until a snapshot has come whole.
     pub(crate) fn follow(&mut self, target: Target, now: Now, out: &mut Out) {
         self.leave_primary(now, out);
+        self.unblock_waits(out);
+        self.replication.refused = None;
         self.need_backlog();
         self.data.effects.record(false);
         let tokens = self.replication.random.number() >> 16 | LINK_TOKENS;
@@ -83,7 +87,11 @@ impl Node {
         self.leave_primary(now, out);
         let id = self.replication.new_id();
         let end = self.replication.end();
-        self.replication.identity = self.replication.identity.branch(id, end);
+        self.replication.identity = if self.replication.placed {
+            self.replication.identity.branch(id, end)
+        } else {
+            Identity::new(id)
+        };
         self.replication.selected = None;
         self.data.effects.record(self.replication.backlog.is_some());
         out.log(
@@ -114,8 +122,9 @@ impl Node {
     /// What is due by time on the link.
     pub(crate) fn tick_link(&mut self, now: Now, out: &mut Out) {
         let terms = self.terms();
+        let position = self.replication.end();
         if let Some(link) = &mut self.replication.link
-            && link.tick(&terms, now.mono, out)
+            && link.tick(&terms, position, now.mono, out)
         {
             self.abandon_incoming(out);
         }
@@ -133,7 +142,6 @@ impl Node {
         &mut self,
         token: machine::Token,
         conn: ConnId,
-        peer: &Peer,
         now: Now,
         out: &mut Out,
     ) {
@@ -141,7 +149,7 @@ impl Node {
         if !link.connected(token, conn, now.mono, out) {
             return out.close(conn);
         }
-        self.replication.applier = Some(Box::new(Session::internal(conn, peer.clone(), now.mono)));
+        self.replication.applier = Some(Box::new(Applier::default()));
     }
 
     /// Bytes of the link's connection.
@@ -187,6 +195,8 @@ impl Node {
         if let Some(id) = id.filter(|id| *id != self.replication.identity.id) {
             self.replication.identity = self.replication.identity.branch(id, end);
             out.log(Level::Notice, format_args!("Master replication ID changed to {id}"));
+            // Our own replicas learn the new name when they ask again.
+            self.drop_replicas(out);
         }
     }
 
@@ -195,10 +205,18 @@ impl Node {
         let file = self.persist.file();
         let path = format!("temp-{}.{}.rdb", now.wall.secs(), file.0);
         let open = FileOp::Open { file, path: path.clone(), mode: OpenMode::Create };
-        let last = Some(out.file(open));
-        let reader = Reader::new(Limits::default());
-        self.replication.incoming =
-            Some(Incoming { id, position, file, path, reader, keys: 0, whole: false, last });
+        self.replication.incoming = Some(Incoming {
+            id,
+            position,
+            file,
+            path,
+            reader: Reader::new(Limits::default()),
+            keys: 0,
+            selected: 0,
+            whole: false,
+            switched: false,
+            pending: BTreeSet::from([out.file(open)]),
+        });
     }
 
     /// Bytes of the snapshot: checked, and put into the file.
@@ -213,7 +231,7 @@ impl Node {
         }
         let data: Arc<[u8]> = Arc::from(part);
         let range = 0..data.len();
-        incoming.last = Some(out.file(FileOp::Append { file: incoming.file, data, range }));
+        incoming.pending.insert(out.file(FileOp::Append { file: incoming.file, data, range }));
         incoming.whole = end;
         if end && incoming.keys == 0 && self.would_lose_data() {
             self.replication.refused = Some("empty");
@@ -235,7 +253,7 @@ impl Node {
         met && !self.data.keyspace.is_empty() && !self.config.replica_accept_empty_primary
     }
 
-    fn drop_link(&mut self, now: Now, out: &mut Out) {
+    pub(crate) fn drop_link(&mut self, now: Now, out: &mut Out) {
         if let Some(link) = &mut self.replication.link {
             link.drop_link(now.mono, out);
         }
@@ -247,14 +265,16 @@ impl Node {
         if let Some(link) = &mut self.replication.link {
             link.closed(now.mono, out);
         }
-        if self.persist.loading.is_none() {
+        if self.replication.incoming.as_ref().is_some_and(|incoming| !incoming.switched) {
             self.abandon_incoming(out);
         }
     }
 
     fn abandon_incoming(&mut self, out: &mut Out) {
         if let Some(incoming) = self.replication.incoming.take() {
-            out.file(FileOp::Close { file: incoming.file });
+            if !incoming.switched {
+                out.file(FileOp::Close { file: incoming.file });
+            }
             out.file(FileOp::Remove { path: incoming.path });
         }
     }
@@ -267,12 +287,11 @@ impl Node {
         now: Now,
         out: &mut Out,
     ) {
-        let Some(incoming) = &self.replication.incoming else { return };
-        if let Err(error) = result
-            && incoming.last.is_some_and(|last| ticket <= last)
-            && self.persist.loading.is_none()
-            && self.persist.export.is_none()
-        {
+        let Some(incoming) = &mut self.replication.incoming else { return };
+        if !incoming.pending.remove(&ticket) {
+            return;
+        }
+        if let Err(error) = result {
             out.log(
                 Level::Warning,
                 format_args!(
@@ -282,24 +301,27 @@ impl Node {
             );
             return self.drop_link(now, out);
         }
-        if incoming.whole && incoming.last == Some(ticket) {
+        if incoming.whole && incoming.pending.is_empty() {
             self.switch_data(now, out);
         }
     }
 
     /// The whole snapshot is in its file: it takes the place of the data.
     fn switch_data(&mut self, now: Now, out: &mut Out) {
-        let Some(incoming) = &self.replication.incoming else { return };
+        if self.persist.exit_after {
+            // The last save is of the data we have.
+            return self.drop_link(now, out);
+        }
+        let Some(incoming) = &mut self.replication.incoming else { return };
         out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
+        incoming.switched = true;
         out.file(FileOp::Close { file: incoming.file });
         let path = incoming.path.clone();
-        if let Some(mut export) = self.persist.export.take() {
-            // A save of data that is being replaced has lost its meaning.
-            for conn in export.abandon(out) {
-                out.close(conn);
-            }
-            self.data.keyspace.abort_snapshot();
-        }
+        // A save of data that is being replaced has lost its meaning.
+        self.give_up_save(out);
+        // The data leaves its history, and our own replicas cannot follow it into the new one.
+        self.drop_replicas(out);
+        self.replication.placed = false;
         for db in 0..self.data.keyspace.databases() {
             self.data.keyspace.clear(db);
         }
@@ -309,11 +331,14 @@ impl Node {
 
     /// The snapshot has been loaded: from here on we are in the primary's history.
     pub(crate) fn sync_loaded(&mut self, now: Now, out: &mut Out) {
-        let Some(incoming) = self.replication.incoming.take() else { return };
+        let Some(incoming) = self.replication.incoming.take_if(|incoming| incoming.switched) else {
+            return;
+        };
         let to = self.config.dbfilename.clone();
         out.file(FileOp::Rename { from: incoming.path, to });
         self.replication.identity = Identity::new(incoming.id);
         self.replication.position = incoming.position;
+        self.replication.stream_db = incoming.selected;
         self.replication.placed = true;
         self.replication.refused = None;
         self.replication.backlog = None;
@@ -323,145 +348,6 @@ impl Node {
             link.loaded(incoming.position, now.mono, out);
         }
         out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Finished with success"));
-    }
-
-    /// Applies what is whole of the stream; how many bytes that is.
-    fn apply_stream(&mut self, bytes: &[u8], now: Now, out: &mut Out) -> usize {
-        let Some(mut applier) = self.replication.applier.take() else { return bytes.len() };
-        let bounds = Bounds { authenticated: true, max_bulk: u64::MAX, max_query: usize::MAX };
-        let mut at = 0;
-        let mut batch = Batch::new();
-        loop {
-            batch.clear();
-            match applier.decoder.decode(&bytes[at..], &mut batch, &bounds) {
-                Ok(Progress::More { consumed }) => {
-                    for i in 0..batch.len() {
-                        self.apply_one(&mut applier, batch.args(i), &[], now, out);
-                    }
-                    at += consumed;
-                    if batch.is_empty() || at == bytes.len() {
-                        break;
-                    }
-                }
-                Ok(Progress::Want { consumed, len }) => {
-                    at += consumed;
-                    out.want(len);
-                    break;
-                }
-                Ok(Progress::Assembled { consumed, request }) => {
-                    at += consumed;
-                    let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
-                    self.apply_one(&mut applier, &args, &request.args, now, out);
-                }
-                Err(error) => {
-                    out.log(
-                        Level::Warning,
-                        format_args!("Protocol error from the primary's stream: {error}"),
-                    );
-                    self.drop_link(now, out);
-                    // What follows cannot be understood: only a new snapshot helps.
-                    self.replication.placed = false;
-                    return bytes.len();
-                }
-            }
-        }
-        self.replication.applier = Some(applier);
-        self.advance(&bytes[..at]);
-        at
-    }
-
-    /// These bytes of the stream have been applied: our own replicas get them as they are.
-    fn advance(&mut self, bytes: &[u8]) {
-        if let Some(backlog) = &mut self.replication.backlog {
-            backlog.push(bytes);
-        }
-        self.replication.applied = true;
-    }
-
-    /// A large argument of the stream.
-    pub(crate) fn link_body(&mut self, body: Arc<[u8]>) {
-        self.advance(&body);
-        if let Some(applier) = &mut self.replication.applier {
-            applier.decoder.body(body);
-        }
-    }
-
-    /// Applies one command of the stream.
-    fn apply_one(
-        &mut self,
-        applier: &mut Session,
-        args: &[&[u8]],
-        bodies: &[Arc<[u8]>],
-        now: Now,
-        out: &mut Out,
-    ) {
-        let Some(row) = args.first().and_then(|name| command::lookup(name)) else {
-            return self.cannot_apply(args, out);
-        };
-        match row.id {
-            CommandId::Ping | CommandId::Replconf | CommandId::Multi | CommandId::Exec => {}
-            CommandId::Select => {
-                let db = args.get(1).and_then(|word| number::parse_u64(word)).unwrap_or(u64::MAX);
-                match u32::try_from(db) {
-                    Ok(db) if db < self.data.keyspace.databases() => applier.db = db,
-                    _ => self.cannot_apply(args, out),
-                }
-            }
-            CommandId::Flushall => self.clear(0..self.data.keyspace.databases()),
-            CommandId::Flushdb => self.clear(applier.db..applier.db + 1),
-            _ => match self.specs[row.id as usize].handler {
-                Some(handler) if row.accepts(args.len()) => {
-                    let key = args.get(usize::from(row.first_key)).copied().unwrap_or_default();
-                    let slot = if self.clustering.is_some() { slot(key) } else { 0 };
-                    let request = Request { args, hash: self.data.keyspace.hash(key), bodies };
-                    let millis = now.wall.millis();
-                    let mut scratch = std::mem::take(&mut self.data.stream);
-                    scratch.clear();
-                    let mut context = Context {
-                        data: Data {
-                            keyspace: &mut self.data.keyspace,
-                            place: Place::new(applier.db, slot),
-                            now: millis,
-                            access: (millis / 1000) as u32 & 0x00FF_FFFF,
-                            expired: Expired::Ignore,
-                            effects: &mut self.data.effects,
-                            counters: &mut self.data.counters,
-                        },
-                        reply: Reply::new(&mut scratch, Protocol::Resp2),
-                        splices: &mut self.data.splices,
-                    };
-                    handler(&mut context, &request);
-                    self.data.splices.clear();
-                    let failed = scratch.first() == Some(&b'-');
-                    self.data.stream = scratch;
-                    self.commit(applier.db, args, &[]);
-                    if failed {
-                        self.cannot_apply(args, out);
-                    }
-                }
-                _ => self.cannot_apply(args, out),
-            },
-        }
-    }
-
-    fn clear(&mut self, databases: std::ops::Range<u32>) {
-        for db in databases {
-            self.data.changes += self.data.keyspace.len(db) as u64;
-            self.data.keyspace.clear(db);
-        }
-    }
-
-    /// A command of the stream that we cannot apply leaves us different from the primary: said
-    /// loudly, because nothing else will show it.
-    fn cannot_apply(&mut self, args: &[&[u8]], out: &mut Out) {
-        let name = args.first().map(|name| String::from_utf8_lossy(name)).unwrap_or_default();
-        out.log(
-            Level::Warning,
-            format_args!(
-                "== CRITICAL == This replica cannot apply the command '{name}' that its master \
-                 sent; its data is no longer the same."
-            ),
-        );
     }
 
     /// The gates that a replica's role closes.
@@ -477,8 +363,14 @@ impl Incoming {
     /// Reads on in the snapshot; an error if it is not one, or ends before its end.
     fn check(&mut self, mut part: &[u8], end: bool) -> Result<(), String> {
         while let Some(item) = self.reader.next(&mut part).map_err(|error| error.to_string())? {
-            if let Item::Key(_) = item {
-                self.keys += 1;
+            match item {
+                Item::Key(_) => self.keys += 1,
+                // Of a primary that is itself a replica: its stream goes on in this database.
+                Item::Aux { key, value } if key == b"repl-stream-db" => {
+                    let db = number::parse_u64(&value).and_then(|db| u32::try_from(db).ok());
+                    self.selected = db.unwrap_or(0);
+                }
+                _ => {}
             }
         }
         if end { self.reader.finish().map_err(|error| error.to_string()) } else { Ok(()) }

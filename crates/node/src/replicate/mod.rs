@@ -1,16 +1,18 @@
 //! Replication as a node sees it: the stream it makes or applies.
 //!
-//! `stream` holds what every role needs, `serving` the primary's end, `following` the replica's.
+//! `stream` holds what every role needs, `serving` the primary's end, `following` and `applying`
+//! the replica's.
 
+mod applying;
 mod following;
 mod report;
 mod serving;
 mod stream;
 
+pub(crate) use applying::Applier;
 pub(crate) use following::Incoming;
 pub(crate) use serving::Wait;
 
-use front::Session;
 use machine::{ConnId, Instant};
 use replication::{Backlog, Identity, Link, Replicas, ReplicationId};
 use store::random::Random;
@@ -27,10 +29,12 @@ pub(crate) struct Replication {
     pub(crate) link: Option<Link>,
     /// The snapshot being received.
     pub(crate) incoming: Option<Incoming>,
-    /// Applies the stream of the link.
-    pub(crate) applier: Option<Box<Session>>,
+    /// Takes in the stream of the link.
+    pub(crate) applier: Option<Box<Applier>>,
     /// The database the stream has selected; `None` before the next effect selects one.
     pub(crate) selected: Option<u32>,
+    /// The database that the stream we follow has selected. It outlives the link.
+    pub(crate) stream_db: u32,
     /// Our data has a place in the history of `identity`: a partial resync may be asked for.
     pub(crate) placed: bool,
     /// Part of the stream was applied in this turn and not acknowledged yet.
@@ -38,6 +42,8 @@ pub(crate) struct Replication {
     pub(crate) waits: Vec<Wait>,
     /// When a PING was last put into the stream.
     pub(crate) pinged: Instant,
+    /// When replicas that wait for a snapshot were last sent an empty line.
+    pub(crate) blank: Instant,
     pub(crate) random: Random,
     /// `sync_full`, `sync_partial_ok`, `sync_partial_err`.
     pub(crate) syncs: [u64; 3],
@@ -58,10 +64,12 @@ impl Replication {
             incoming: None,
             applier: None,
             selected: None,
+            stream_db: 0,
             placed: false,
             applied: false,
             waits: Vec::new(),
             pinged: Instant::default(),
+            blank: Instant::default(),
             random,
             syncs: [0; 3],
             refused: None,

@@ -5,7 +5,7 @@ use crate::export::Export;
 use crate::node::Node;
 use front::Session;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
-use replication::{Answer, Replica, ReplicationId, Verdict};
+use replication::{Answer, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
 use store::rdb::Options;
 use wire::number;
@@ -42,9 +42,14 @@ impl Node {
             let text = "NOMASTERLINK Can't SYNC while not connected with my master";
             return Reply::new(turn.buffer, session.protocol).error(text);
         }
+        if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
+            // It is a replica already, and what it is being sent must not be mixed up.
+            return;
+        }
         let id = ReplicationId::parse(args[1]);
         // On the wire a position is the number of the next byte, counted from one.
-        let next = number::parse_i64(args[2]).and_then(|next| u64::try_from(next - 1).ok());
+        let next =
+            number::parse_i64(args[2]).and_then(|next| u64::try_from(next.checked_sub(1)?).ok());
         self.need_backlog();
         // From here on every change is in the stream, so our data has a place in its history.
         self.replication.placed = true;
@@ -145,12 +150,15 @@ impl Node {
         let mut mark = [0; 40];
         mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
         let offset = position.to_string();
+        // The stream of our own primary goes on in the database it has selected.
+        let selected = self.replication.link.as_ref().map_or(0, |_| self.replication.stream_db);
+        let selected = selected.to_string();
         let created = now.wall.secs().to_string();
         let aux = [
             ("redis-ver", crate::REDIS_VERSION),
             ("redis-bits", "64"),
             ("ctime", &created),
-            ("repl-stream-db", "0"),
+            ("repl-stream-db", &selected),
             ("repl-id", id.as_str()),
             ("repl-offset", &offset),
             ("aof-base", "0"),
@@ -200,10 +208,26 @@ impl Node {
         }
     }
 
-    /// Lets go of replicas that are silent for too long.
+    /// Lets go of all replicas; they will ask again.
+    pub(crate) fn drop_replicas(&mut self, out: &mut Out) {
+        self.replication.replicas.iter().for_each(|(conn, _)| out.close(conn));
+    }
+
+    /// Shows replicas that wait to be alive; lets go of those that are silent for too long.
     pub(crate) fn check_replicas(&mut self, now: Now, out: &mut Out) {
+        if now.mono.since(self.replication.blank) >= Span::secs(1) {
+            // They must not take our waiting for our end.
+            self.replication.blank = now.mono;
+            let waiting = self.replication.replicas.waiting();
+            waiting.into_iter().for_each(|conn| out.queue(conn, b"\n"));
+        }
         let timeout = Span::secs(self.config.repl_timeout);
-        for conn in self.replication.replicas.silent(timeout, now.mono) {
+        for conn in self.replication.replicas.silent(timeout, now.mono, out) {
+            // One that loads its snapshot sends empty lines.
+            let active = self.sessions.get(conn).map(|session| session.active);
+            if active.is_some_and(|active| now.mono.since(active) <= timeout) {
+                continue;
+            }
             out.log(
                 Level::Warning,
                 format_args!("Disconnecting timedout replica (streaming sync)"),
@@ -260,6 +284,16 @@ impl Node {
             false
         });
         self.replication.waits = waits;
+    }
+
+    /// We are no primary any more: nobody's writes will be acknowledged.
+    pub(crate) fn unblock_waits(&mut self, out: &mut Out) {
+        for wait in std::mem::take(&mut self.replication.waits) {
+            let text = "-UNBLOCKED force unblock from blocking operation, instance state changed \
+                        (master -> replica?)\r\n";
+            out.queue(wait.conn, text.as_bytes());
+            out.close_after_flush(wait.conn);
+        }
     }
 
     /// When the next client of WAIT runs out of time.

@@ -79,8 +79,9 @@ impl Node {
         let replication = &mut self.replication;
         if replication.applied {
             replication.applied = false;
-            if let Some(link) = &replication.link {
-                link.acknowledge(replication.backlog.as_ref().map_or(0, Backlog::end), out);
+            let position = replication.end();
+            if let Some(link) = &mut replication.link {
+                link.acknowledge(position, now.mono, out);
             }
         }
         if !replication.waits.is_empty() {
