@@ -32,6 +32,11 @@ impl Connection {
         Ok(Connection { stream, input: Vec::new() })
     }
 
+    /// Bounds each later reply by another time.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(timeout))
+    }
+
     /// Sends a request and waits for its reply; pushes in between are dropped.
     pub(crate) fn call(&mut self, words: &[&[u8]]) -> io::Result<Value> {
         self.send(words)?;

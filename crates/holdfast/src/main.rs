@@ -3,6 +3,7 @@
 //! Started through a link named after one of Redis's programs, it behaves as that program.
 
 mod check;
+mod cli;
 mod client;
 mod cluster;
 mod connection;
@@ -34,6 +35,13 @@ enum Tool {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Talk to a server: holdfast cli [-h host] [-p port] [-c] [command ...]
+    #[command(disable_help_flag = true)]
+    Cli {
+        /// The arguments of redis-cli
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run a local cluster in the foreground, and watch over it
     Up(up::Options),
     /// Raise counters through a cluster and prove that no acknowledged write is lost
@@ -51,11 +59,14 @@ fn main() -> ExitCode {
     // The server's arguments are redis-server's, which no ordinary parser understands.
     match (program, args.get(1).map(String::as_str)) {
         (Some("redis-server"), _) => return server::main(&args[1..]),
+        (Some("redis-cli"), _) => return cli::main(&args[1..]),
         (_, Some("server")) => return server::main(&args[2..]),
+        (_, Some("cli")) => return cli::main(&args[2..]),
         _ => {}
     }
     let result = match Cli::parse().command {
         Tool::Server { args } => return server::main(&args),
+        Tool::Cli { args } => return cli::main(&args),
         Tool::Up(options) => up::run(&options).map(|()| true),
         Tool::Check(options) => check::run(&options),
         Tool::Cluster(verb) => cluster::run(&verb).map(|()| true),
