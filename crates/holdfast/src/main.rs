@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod cluster;
 mod connection;
+mod control;
 mod create;
 mod server;
 mod topology;

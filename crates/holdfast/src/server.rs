@@ -1,9 +1,10 @@
 //! `holdfast server`: the arguments of redis-server, and the driver that runs the node.
 
-use machine::{Address, Level};
+use crate::control;
+use machine::Level;
 use node::config::Config;
 use node::{Node, Setup, Stages};
-use shell::{Driver, Options, RedisLog, Role};
+use shell::{Driver, Options, Post, RedisLog, Role};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -132,26 +133,40 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         _ => Level::Warning,
     };
     let role = Role::new('M');
-    let log = match config.logfile.as_str() {
-        "" => RedisLog::stdout(role, least),
-        path => RedisLog::file(Path::new(path), role, least)?,
+    let logfile = config.logfile.clone();
+    let log = || match logfile.as_str() {
+        "" => Ok(RedisLog::stdout(role.clone(), least).into_sink()),
+        path => RedisLog::file(Path::new(path), role.clone(), least).map(RedisLog::into_sink),
     };
     // Some descriptors are for listeners, files and the poll itself.
     shell::raise_open_files(u64::from(config.maxclients) + 128)?;
-    let mut random = [0; 36];
-    getrandom::fill(&mut random)?;
-    let (secret, id) = random.split_first_chunk::<16>().expect("36 is more than 16");
+    let mut secret = [0; 16];
+    let mut id = [0; 20];
+    let mut seed = [0; 8];
+    for random in [&mut secret[..], &mut id, &mut seed] {
+        getrandom::fill(random)?;
+    }
     let run_id = id.iter().map(|byte| format!("{byte:02x}")).collect();
     let stages = match std::env::var("HOLDFAST_BENCH_WITHOUT") {
         Ok(name) => Stages::without(&name).ok_or_else(|| format!("no such stage: {name}"))?,
         Err(_) => Stages::ALL,
     };
-    let node = Node::new(Setup { config, secret: *secret, run_id, control: Address(1), stages });
+    let post = Post::new();
+    let control = config
+        .cluster_enabled
+        .then(|| control::setup(&config, u64::from_le_bytes(seed)));
+    let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
-        log: log.into_sink(),
+        log: log()?,
+        post: post.clone(),
+        address: control::NODE,
         memory: Some(shell::allocator::report),
         signals: true,
         ..Options::default()
     };
-    Ok(Driver::new(node, options)?.run()?)
+    let mut driver = Driver::new(node, options)?;
+    if let Some(setup) = control {
+        control::start(setup, post, log()?)?;
+    }
+    Ok(driver.run()?)
 }

@@ -1,0 +1,55 @@
+//! The cluster's control plane, on a thread and a driver of its own: a busy data plane does not
+//! silence the bus.
+
+use cluster::{Cluster, Config, Setup};
+use machine::Address;
+use shell::{Driver, LogSink, Options, Post};
+use std::net::{IpAddr, Ipv4Addr};
+use std::thread;
+
+/// The data plane's address in the process.
+pub(crate) const NODE: Address = Address(0);
+/// The control plane's.
+pub(crate) const CONTROL: Address = Address(1);
+
+/// What the server's settings mean for the control plane.
+pub(crate) fn setup(config: &node::config::Config, seed: u64) -> Setup {
+    let bind = config.bind.split_whitespace().find_map(|word| word.parse::<IpAddr>().ok());
+    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+    let bus_port = match config.cluster_port {
+        0 => config.port.wrapping_add(10_000),
+        port => port,
+    };
+    Setup {
+        config: Config {
+            bind: bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
+            port: config.port,
+            bus_port,
+            announce_ip: some(&config.cluster_announce_ip),
+            node_timeout: config.cluster_node_timeout,
+            config_file: config.cluster_config_file.clone(),
+            require_full_coverage: config.cluster_require_full_coverage,
+            replica_validity_factor: config.cluster_replica_validity_factor,
+            replica_no_failover: config.cluster_replica_no_failover,
+            replica_ping_period: config.repl_ping_period,
+            ..Config::default()
+        },
+        seed,
+        node: NODE,
+    }
+}
+
+/// Runs the control plane. When it ends (its port is taken, its file is damaged), so does the
+/// process: a node that cannot be reached by its peers must not go on serving.
+pub(crate) fn start(setup: Setup, post: Post, log: LogSink) -> std::io::Result<()> {
+    let options = Options { log, post, address: CONTROL, ..Options::default() };
+    let mut driver = Driver::new(Cluster::new(setup), options)?;
+    thread::Builder::new().name("cluster bus".into()).spawn(move || {
+        let status = driver.run().unwrap_or_else(|error| {
+            eprintln!("holdfast: the cluster bus failed: {error}");
+            1
+        });
+        std::process::exit(status);
+    })?;
+    Ok(())
+}
