@@ -9,7 +9,29 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod chance;
+mod cluster;
+mod command;
+mod config;
+mod election;
+mod failure;
+mod gossip;
+mod handshake;
+mod health;
+mod lease;
+mod link;
 pub mod mail;
+mod members;
+mod nodes_conf;
+mod picture;
+mod receive;
+mod slots;
+mod store;
 pub mod topology;
+mod voice;
 
+pub use cluster::Cluster;
+pub use config::{Config, Setup};
+pub use link::TOKENS;
+pub use store::FILES;
 pub use topology::{NodeId, NodeView, Topology};

@@ -1,0 +1,203 @@
+//! The machine: what it holds, and what happens at the end of a turn.
+
+use crate::NodeId;
+use crate::chance::Chance;
+use crate::config::{Config, Setup};
+use crate::election::Election;
+use crate::health::Health;
+use crate::lease::Grants;
+use crate::link::Links;
+use crate::mail::{ToCluster, ToNode};
+use crate::members::{Member, Members, Place};
+use crate::picture::Picture;
+use crate::slots::Slots;
+use crate::store::Store;
+use crate::voice::Voice;
+use alloc::boxed::Box;
+use machine::{Address, Event, Instant, Machine, Now, Out, Span};
+use wire::bus::flag;
+
+/// How often it looks after its members.
+pub(crate) const CRON: Span = Span::millis(100);
+
+/// The control plane of one node. See the crate's documentation.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(crate) config: Config,
+    pub(crate) node: Address,
+    pub(crate) chance: Chance,
+    pub(crate) members: Members,
+    pub(crate) slots: Slots,
+    pub(crate) links: Links,
+    pub(crate) store: Store,
+    pub(crate) voice: Voice,
+    pub(crate) picture: Picture,
+    pub(crate) election: Election,
+    pub(crate) grants: Grants,
+    pub(crate) health: Health,
+    pub(crate) clock: Clock,
+    /// What the node says of its data.
+    pub(crate) data: Data,
+    /// The primary the node was last told to replicate, and where.
+    pub(crate) followed: Option<(NodeId, Place)>,
+}
+
+/// Regular work.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    /// When the cron is due; none before the configuration is read.
+    pub(crate) next: Option<Instant>,
+    pub(crate) iteration: u64,
+    /// When this process began.
+    pub(crate) started: Instant,
+    /// Nodes not to be taken in again by gossip, and until when.
+    pub(crate) forgotten: alloc::collections::BTreeMap<NodeId, Instant>,
+}
+
+/// The node's own account of its data.
+#[derive(Debug, Default)]
+pub(crate) struct Data {
+    pub(crate) offset: u64,
+    /// How long ago the primary's link carried anything, and when we were told.
+    pub(crate) age: Option<u64>,
+    pub(crate) told: Instant,
+}
+
+impl Cluster {
+    /// A control plane that will read its configuration when it is started.
+    pub fn new(setup: Setup) -> Self {
+        let mut chance = Chance::new(setup.seed);
+        let id = NodeId::random(|| chance.next());
+        let mut me = Member::new(id, flag::MYSELF | flag::PRIMARY, Instant(0));
+        me.set(flag::NO_FAILOVER, setup.config.replica_no_failover);
+        me.place = Place {
+            ip: setup.config.announce_ip.clone().unwrap_or_default(),
+            port: setup.config.port,
+            bus_port: setup.config.bus_port,
+            plain_port: 0,
+        };
+        let boot = chance.next() | 1;
+        me.boot = Some(boot);
+        Cluster {
+            config: setup.config,
+            node: setup.node,
+            chance,
+            members: Members::new(me),
+            slots: Slots::new(),
+            links: Links::default(),
+            store: Store::default(),
+            voice: Voice::new(boot),
+            picture: Picture::default(),
+            election: Election::default(),
+            grants: Grants::default(),
+            health: Health::default(),
+            clock: Clock::default(),
+            data: Data::default(),
+            followed: None,
+        }
+    }
+
+    /// Sends a letter to the node.
+    pub(crate) fn tell(&mut self, letter: ToNode, out: &mut Out) {
+        out.mail(self.node, Box::new(letter));
+    }
+
+    /// Something changed that nodes.conf holds, that others are told and that decides our state.
+    pub(crate) fn changed_config(&mut self) {
+        self.picture.dirty = true;
+        self.store.dirty = true;
+        self.voice.dirty = true;
+        self.health.dirty = true;
+    }
+
+    /// The configuration is read: listens and begins.
+    pub(crate) fn begin(&mut self, now: Now, out: &mut Out) {
+        self.clock.next = Some(now.mono + CRON);
+        self.health.first = now.mono;
+        self.grants.since = now.mono;
+        self.changed_config();
+        self.listen(out);
+        self.voice.begin(&self.members, &self.slots);
+        self.publish(now, out);
+        self.send_follow(out);
+        self.settle(now, out);
+    }
+
+    /// Brings to an end what the turn has begun: state, picture, file, words that waited.
+    pub(crate) fn settle(&mut self, now: Now, out: &mut Out) {
+        if self.clock.next.is_none() {
+            return;
+        }
+        if core::mem::take(&mut self.election.due) {
+            self.elect(now, out);
+        }
+        self.take_over(out);
+        if self.health.dirty {
+            self.update_state(now, out);
+        }
+        if self.picture.dirty {
+            self.publish(now, out);
+        }
+        self.speak_later();
+        self.save(out);
+        self.run_pending(now, out);
+        self.renew_lease(now, out);
+    }
+
+    fn mail(&mut self, now: Now, letter: ToCluster, out: &mut Out) {
+        match letter {
+            ToCluster::Applied { generation } => {
+                self.picture.applied = self.picture.applied.max(generation);
+            }
+            ToCluster::Frozen { epoch, offset, data_age_ms } => {
+                self.data = Data { offset, age: data_age_ms, told: now.mono };
+                self.frozen(now, epoch, out);
+            }
+            ToCluster::State { offset, data_age_ms, .. } => {
+                self.data = Data { offset, age: data_age_ms, told: now.mono };
+                self.members.me_mut().offset = offset;
+            }
+            ToCluster::Command { number, words, empty } => {
+                self.command(now, number, &words, empty, out);
+            }
+        }
+    }
+
+    fn wake(&mut self, now: Now, out: &mut Out) {
+        if self.clock.next.is_some_and(|at| at <= now.mono) {
+            self.clock.next = Some(now.mono + CRON);
+            self.cron(now, out);
+        }
+    }
+}
+
+impl Machine for Cluster {
+    fn handle(&mut self, now: Now, event: Event<'_>, out: &mut Out) {
+        match event {
+            Event::Started => {
+                self.clock.started = now.mono;
+                self.members.me_mut().times.created = now.mono;
+                self.open_store(out);
+            }
+            Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
+            Event::Accepted { conn, listener, peer } => self.accepted(conn, listener, peer),
+            Event::Connected { conn, token, peer } => self.connected(now, conn, token, peer, out),
+            Event::ConnectFailed { token, .. } => self.connect_failed(now, token),
+            Event::Received { conn, bytes } => self.received(now, conn, bytes, out),
+            Event::Closed { conn, .. } => self.closed(now, conn),
+            Event::FileDone { ticket, result } => self.file_done(now, ticket, result, out),
+            Event::Mail { letter, .. } => {
+                if let Ok(letter) = letter.downcast::<ToCluster>() {
+                    self.mail(now, *letter, out);
+                }
+            }
+            Event::Wake => self.wake(now, out),
+            Event::TurnEnd { .. } => self.settle(now, out),
+            _ => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.clock.next
+    }
+}

@@ -1,0 +1,79 @@
+//! What a deployment decides.
+
+use alloc::string::String;
+use core::net::{IpAddr, Ipv4Addr};
+use machine::{Address, Span};
+
+/// The directives of redis.conf that concern the cluster.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address that the bus listens on.
+    pub bind: IpAddr,
+    /// Clients' port, as announced.
+    pub port: u16,
+    /// Bus port.
+    pub bus_port: u16,
+    /// `cluster-announce-ip`; without it peers take the address we connect from.
+    pub announce_ip: Option<String>,
+    /// `cluster-node-timeout` in milliseconds.
+    pub node_timeout: u64,
+    /// `cluster-config-file`.
+    pub config_file: String,
+    /// `cluster-require-full-coverage`.
+    pub require_full_coverage: bool,
+    /// `cluster-replica-validity-factor`; zero: data is never too old.
+    pub replica_validity_factor: u64,
+    /// `cluster-replica-no-failover`.
+    pub replica_no_failover: bool,
+    /// `repl-ping-replica-period` in seconds.
+    pub replica_ping_period: u64,
+    /// `cluster-allow-replica-migration`.
+    pub allow_replica_migration: bool,
+    /// The longest packet we take, in bytes.
+    pub packet_limit: usize,
+    /// How many bytes may wait on a link before it is given up (`cluster-link-sendbuf-limit`).
+    pub link_limit: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            bind: Ipv4Addr::UNSPECIFIED.into(),
+            port: 6379,
+            bus_port: 16379,
+            announce_ip: None,
+            node_timeout: 15_000,
+            config_file: "nodes.conf".into(),
+            require_full_coverage: true,
+            replica_validity_factor: 10,
+            replica_no_failover: false,
+            replica_ping_period: 10,
+            allow_replica_migration: true,
+            packet_limit: 64 * 1024 * 1024,
+            link_limit: 64 * 1024 * 1024,
+        }
+    }
+}
+
+impl Config {
+    /// `node_timeout` as a span.
+    pub(crate) fn timeout(&self) -> Span {
+        Span::millis(self.node_timeout)
+    }
+
+    /// For how long an election is valid after votes were asked for.
+    pub(crate) fn auth_timeout(&self) -> Span {
+        Span::millis((self.node_timeout * 2).max(2000))
+    }
+}
+
+/// What a control plane is made from.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The directives.
+    pub config: Config,
+    /// Where chance comes from. Must differ from start to start.
+    pub seed: u64,
+    /// The data plane, for mail.
+    pub node: Address,
+}

@@ -1,0 +1,166 @@
+//! Until when we may write.
+//!
+//! A voter's PONG to a PING of ours is ground for a lease of node-timeout, counted from when the
+//! PING was *sent*. Three rules keep the leases of an old and a new owner apart:
+//! 1. A voter withholds ground from whoever claims slots that it knows to be another's.
+//! 2. A voter that learns of a takeover withholds ground from the new owner until it has not heard
+//!    from the old one for node-timeout, or the old one has conceded.
+//! 3. Our own voice counts only once so many other voters have acknowledged our claim that a rival
+//!    for our seat, who would count his own voice too, can find no majority among the rest.
+
+use crate::cluster::Cluster;
+use crate::mail::ToNode;
+use crate::members::Key;
+use crate::topology::Lease;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use machine::{ConnId, Instant, Now, Out, Span};
+use wire::bus::{Header, SlotSet, own_flag};
+
+/// Taken off the lease for what clocks and turns may be apart.
+const MARGIN: Span = Span::millis(10);
+
+/// What others have granted us.
+#[derive(Debug, Default)]
+pub(crate) struct Grants {
+    /// PINGs sent before our claim was said are no ground.
+    pub(crate) since: Instant,
+    /// When the last PING was sent that each has answered over a link that still stands.
+    granted: BTreeMap<Key, Instant>,
+    /// Who has acknowledged our claim.
+    acknowledged: BTreeSet<Key>,
+    /// Whose last answer was no ground.
+    refused: BTreeSet<Key>,
+    /// When the PINGs were sent that each connection has yet to answer.
+    flights: BTreeMap<ConnId, VecDeque<Instant>>,
+    last: Lease,
+}
+
+impl Grants {
+    /// A PING or MEET left.
+    pub(crate) fn asked(&mut self, conn: ConnId, now: Instant) {
+        self.flights.entry(conn).or_default().push_back(now);
+    }
+
+    /// A PONG came; `ground`: the voter lets us count it.
+    pub(crate) fn answered(&mut self, conn: ConnId, from: Key, ground: bool) {
+        let Some(sent) = self.flights.get_mut(&conn).and_then(VecDeque::pop_front) else { return };
+        if ground && sent >= self.since {
+            self.granted.insert(from, sent);
+            self.acknowledged.insert(from);
+            self.refused.remove(&from);
+        } else {
+            self.refused.insert(from);
+        }
+    }
+
+    /// A link is over, and what came over it with it.
+    pub(crate) fn unlinked(&mut self, conn: ConnId, to: Key) {
+        self.flights.remove(&conn);
+        self.granted.remove(&to);
+    }
+
+    pub(crate) fn start_over(&mut self, now: Instant) {
+        self.since = now;
+        self.granted.clear();
+        self.acknowledged.clear();
+    }
+
+    /// Whether to ask this one again soon.
+    pub(crate) fn is_missing(&self, from: Key) -> bool {
+        self.refused.contains(&from) || !self.granted.contains_key(&from)
+    }
+}
+
+impl Cluster {
+    /// Tells the node that it may write no more.
+    pub(crate) fn revoke_lease(&mut self, out: &mut Out) {
+        if self.grants.last != Lease(None) {
+            self.grants.last = Lease(None);
+            self.tell(ToNode::Lease(Lease(None)), out);
+        }
+    }
+
+    /// Works out the lease, and mails it when it has moved.
+    pub(crate) fn renew_lease(&mut self, now: Now, out: &mut Out) {
+        let lease = Lease(self.lease(now.mono));
+        // It never moves back while its links stand, but a link may have died.
+        if lease != self.grants.last {
+            self.grants.last = lease;
+            self.tell(ToNode::Lease(lease), out);
+        }
+    }
+
+    fn lease(&self, now: Instant) -> Option<Instant> {
+        let me = self.members.me();
+        if !me.is_voter() || !self.voice.said.primary {
+            return None;
+        }
+        let (size, quorum) = (self.members.voters(), self.quorum());
+        let voter = |key: &&Key| self.members.get(**key).is_some_and(|m| m.is_voter());
+        let acknowledged = self.grants.acknowledged.iter().filter(voter).count();
+        let mut grounds: Vec<Instant> = self
+            .grants
+            .granted
+            .iter()
+            .filter(|(key, _)| voter(key))
+            .map(|(_, sent)| *sent)
+            .collect();
+        if acknowledged >= (size - quorum + 1).min(size - 1) {
+            // Rounded, so that a lone primary's lease does not move at every turn.
+            grounds.push(if size == 1 { Instant(now.0 / TICK * TICK) } else { now });
+        }
+        grounds.sort_by(|a, b| b.cmp(a));
+        let sent = *grounds.get(quorum - 1)?;
+        let until = sent + Span(self.config.timeout().0.saturating_sub(MARGIN.0));
+        (until > now).then_some(until)
+    }
+
+    /// Whether our PONG to this sender is ground for its lease.
+    pub(crate) fn grants_lease(&self, now: Now, sender: Key, header: &Header) -> bool {
+        let Some(member) = self.members.get(sender) else { return false };
+        let waits = member.trust.withheld_until.is_some_and(|until| now.mono < until);
+        let unsaved = self.store.is_behind();
+        member.is_primary() && !waits && !unsaved && self.owns_all(sender, &header.slots)
+    }
+
+    fn owns_all(&self, owner: Key, claimed: &SlotSet) -> bool {
+        claimed.iter().all(|slot| self.slots.owner(slot) == Some(owner))
+    }
+
+    /// The flags of our PONG to this sender.
+    pub(crate) fn pong_flags(&self, now: Now, sender: Option<Key>, header: &Header) -> u16 {
+        match sender {
+            Some(key) if self.grants_lease(now, key, header) => 0,
+            _ => own_flag::WITHHELD,
+        }
+    }
+
+    /// `sender` takes a slot of `owner`. If it was its replica, it has to wait for its lease.
+    pub(crate) fn withhold_from(&mut self, now: Now, sender: Key, owner: Option<Key>) {
+        let Some(old) = owner.and_then(|key| self.members.get(key)) else { return };
+        let heard = old.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
+        let until = heard + self.config.timeout();
+        if let Some(new) = self.members.get_mut(sender)
+            && new.trust.successor_of == owner
+            && now.mono < until
+        {
+            new.trust.withheld_until = Some(until);
+        }
+    }
+
+    /// A former primary says that it is a replica: its successors need not wait.
+    pub(crate) fn conceded(&mut self, old: Key) {
+        for key in self.members.keys() {
+            if let Some(member) = self.members.get_mut(key)
+                && member.trust.successor_of == Some(old)
+            {
+                member.trust.successor_of = None;
+                member.trust.withheld_until = None;
+            }
+        }
+    }
+}
+
+/// How often a lone primary's lease moves, in nanoseconds.
+const TICK: u64 = 50_000_000;

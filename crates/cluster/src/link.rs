@@ -1,0 +1,260 @@
+//! Connections to and from other nodes.
+
+use crate::cluster::Cluster;
+use crate::members::{Key, Way};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use machine::{Action, ConnId, Level, ListenOn, NetError, Now, Out, Peer, Token};
+use wire::bus::{Body, Packet, Touch, decode, encode, flag, frame};
+
+/// Tokens of the control plane are at least this; it begins with the listener's.
+pub const TOKENS: u64 = 1 << 40;
+const LISTENER: Token = Token(TOKENS);
+const BACKLOG: u32 = 511;
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    /// Whom we called; none: they called us.
+    pub(crate) to: Option<Key>,
+    pub(crate) remote: Option<IpAddr>,
+    pub(crate) local: Option<IpAddr>,
+}
+
+/// All connections of the bus.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    open: BTreeMap<ConnId, Link>,
+    calls: BTreeMap<Token, Key>,
+    count: u64,
+}
+
+impl Links {
+    pub(crate) fn get(&self, conn: ConnId) -> Option<&Link> {
+        self.open.get(&conn)
+    }
+
+    fn token(&mut self, key: Key) -> Token {
+        self.count += 1;
+        let token = Token(TOKENS + self.count);
+        self.calls.insert(token, key);
+        token
+    }
+}
+
+/// For composing it with a data plane in one machine.
+impl Cluster {
+    /// Whether events of this connection are the control plane's.
+    pub fn owns_conn(&self, conn: ConnId) -> bool {
+        self.links.open.contains_key(&conn)
+    }
+
+    /// Whether events of this listener or attempt to connect are.
+    pub fn owns_token(token: Token) -> bool {
+        token.0 >= TOKENS
+    }
+}
+
+impl Cluster {
+    pub(crate) fn listen(&self, out: &mut Out) {
+        let on = ListenOn::Tcp(SocketAddr::new(self.config.bind, self.config.bus_port));
+        out.act(Action::Listen { token: LISTENER, on, backlog: BACKLOG });
+    }
+
+    pub(crate) fn listen_failed(&self, token: Token, why: NetError, out: &mut Out) {
+        if token == LISTENER {
+            let port = self.config.bus_port;
+            out.log(
+                Level::Warning,
+                format_args!("Failed listening on port {port} (cluster): {why}, aborting."),
+            );
+            out.act(Action::Exit { status: 1 });
+        }
+    }
+
+    pub(crate) fn accepted(&mut self, conn: ConnId, listener: Token, peer: &Peer) {
+        if listener == LISTENER {
+            self.links.open.insert(conn, link(None, peer));
+        }
+    }
+
+    pub(crate) fn connected(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        token: Token,
+        peer: &Peer,
+        out: &mut Out,
+    ) {
+        let Some(key) = self.links.calls.remove(&token) else { return };
+        let Some(member) = self.members.get_mut(key) else { return out.close(conn) };
+        member.way = Way::Up(conn, now.mono);
+        let meet = member.is(flag::MEET);
+        member.set(flag::MEET, false);
+        let pending = (member.times.ping_sent, member.times.ping_wall);
+        self.links.open.insert(conn, link(Some(key), peer));
+        self.touch(now, conn, if meet { Touch::Meet } else { Touch::Ping }, 0, out);
+        if let Some(member) = self.members.get_mut(key)
+            && pending.0.is_some()
+        {
+            // A PING that a former link lost goes on counting.
+            (member.times.ping_sent, member.times.ping_wall) = pending;
+        }
+        self.picture.dirty = true;
+    }
+
+    pub(crate) fn connect_failed(&mut self, now: Now, token: Token) {
+        let Some(key) = self.links.calls.remove(&token) else { return };
+        if let Some(member) = self.members.get_mut(key) {
+            member.way = Way::None;
+            if member.times.ping_sent.is_none() {
+                member.times.ping_sent = Some(now.mono);
+                member.times.ping_wall = now.wall;
+            }
+        }
+    }
+
+    pub(crate) fn closed(&mut self, now: Now, conn: ConnId) {
+        let Some(Link { to: Some(key), .. }) = self.links.open.remove(&conn) else { return };
+        self.grants.unlinked(conn, key);
+        let Some(member) = self.members.get_mut(key) else { return };
+        if member.conn() == Some(conn) {
+            member.way = Way::None;
+            if member.times.ping_sent.is_none() {
+                member.times.ping_sent = Some(now.mono);
+                member.times.ping_wall = now.wall;
+            }
+            self.picture.dirty = true;
+        }
+    }
+
+    /// Gives up our link to a member; the cron makes a new one.
+    pub(crate) fn unlink(&mut self, key: Key, out: &mut Out) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        if let Some(conn) = member.conn() {
+            member.way = Way::None;
+            self.links.open.remove(&conn);
+            self.grants.unlinked(conn, key);
+            out.close(conn);
+        }
+    }
+
+    /// Calls a member.
+    pub(crate) fn connect(&mut self, key: Key, out: &mut Out) {
+        let Some(member) = self.members.get(key) else { return };
+        let Ok(ip) = member.place.ip.parse::<IpAddr>() else { return };
+        let to = SocketAddr::new(ip, member.place.bus_port);
+        let token = self.links.token(key);
+        out.act(Action::Connect { token, to, from: None });
+        if let Some(member) = self.members.get_mut(key) {
+            member.way = Way::Connecting;
+        }
+    }
+
+    /// Forgets calls to a member that is no more, and its link.
+    pub(crate) fn hang_up(&mut self, key: Key, out: &mut Out) {
+        self.unlink(key, out);
+        self.links.calls.retain(|_, called| *called != key);
+    }
+
+    pub(crate) fn received(&mut self, now: Now, conn: ConnId, bytes: &[u8], out: &mut Out) {
+        let mut at = 0;
+        while self.links.open.contains_key(&conn) {
+            match frame(&bytes[at..], self.config.packet_limit) {
+                Ok(Some(length)) if bytes.len() - at >= length => {
+                    let packet = decode(&bytes[at..at + length]);
+                    at += length;
+                    match packet {
+                        Ok(packet) => self.packet_in(now, conn, packet, out),
+                        Err(error) => {
+                            out.log(
+                                Level::Warning,
+                                format_args!("Received invalid packet: {error}"),
+                            );
+                        }
+                    }
+                }
+                Ok(_) => break,
+                Err(error) => {
+                    out.log(
+                        Level::Warning,
+                        format_args!("Bad message length or signature received: {error}"),
+                    );
+                    at = bytes.len();
+                    self.drop_conn(now, conn, out);
+                }
+            }
+        }
+        out.consumed(at);
+    }
+
+    fn drop_conn(&mut self, now: Now, conn: ConnId, out: &mut Out) {
+        self.closed(now, conn);
+        out.close(conn);
+    }
+
+    /// Queues a packet.
+    pub(crate) fn send(&mut self, conn: ConnId, packet: &Packet, out: &mut Out) {
+        if out.queued(conn) > self.config.link_limit {
+            return;
+        }
+        let mut bytes = Vec::new();
+        encode(packet, &mut bytes);
+        out.queue(conn, &bytes);
+    }
+
+    /// Sends a packet without a body of note to every node we are linked with.
+    pub(crate) fn broadcast(&mut self, packet: &Packet, out: &mut Out) {
+        let conns: Vec<ConnId> = self
+            .members
+            .others()
+            .filter(|(_, member)| !member.is(flag::HANDSHAKE))
+            .filter_map(|(_, member)| member.conn())
+            .collect();
+        for conn in conns {
+            self.send(conn, packet, out);
+        }
+    }
+
+    /// Sends a PING, PONG or MEET with gossip.
+    pub(crate) fn touch(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        touch: Touch,
+        own_flags: u16,
+        out: &mut Out,
+    ) {
+        let to = self.links.get(conn).and_then(|link| link.to);
+        if touch != Touch::Pong
+            && let Some(member) = to.and_then(|key| self.members.get_mut(key))
+        {
+            member.times.ping_sent = Some(now.mono);
+            member.times.ping_wall = now.wall;
+            self.grants.asked(conn, now.mono);
+        }
+        let gossip = self.gossip(to);
+        let body = Body::Touch { touch, gossip, extensions: Vec::new() };
+        let packet = Packet { header: self.header(own_flags), body };
+        self.send(conn, &packet, out);
+    }
+
+    /// Tells everyone how things stand with us.
+    pub(crate) fn broadcast_pong(&mut self, now: Now, out: &mut Out) {
+        let conns: Vec<ConnId> =
+            self.members.others().filter_map(|(_, member)| member.conn()).collect();
+        for conn in conns {
+            self.touch(now, conn, Touch::Pong, 0, out);
+        }
+    }
+}
+
+fn link(to: Option<Key>, peer: &Peer) -> Link {
+    match peer {
+        Peer::Tcp { remote, local } => {
+            Link { to, remote: Some(remote.ip()), local: Some(local.ip()) }
+        }
+        Peer::Unix { .. } => Link { to, remote: None, local: None },
+    }
+}

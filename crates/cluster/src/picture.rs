@@ -1,0 +1,80 @@
+//! The picture the node serves by.
+
+use crate::cluster::Cluster;
+use crate::mail::ToNode;
+use crate::members::{Key, Member};
+use crate::topology::{NOBODY, NodeView, Topology};
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use machine::{Now, Out, UnixMicros};
+use wire::bus::flag;
+use wire::slot::SLOTS;
+
+/// Which pictures were sent and which are served.
+#[derive(Debug, Default)]
+pub(crate) struct Picture {
+    generation: u64,
+    pub(crate) applied: u64,
+    pub(crate) dirty: bool,
+}
+
+impl Picture {
+    /// The generation that will show the present state.
+    pub(crate) fn next_generation(&self) -> u64 {
+        self.generation + u64::from(self.dirty)
+    }
+}
+
+impl Cluster {
+    /// Draws the present state and sends it to the node.
+    pub(crate) fn publish(&mut self, _now: Now, out: &mut Out) {
+        self.picture.dirty = false;
+        self.picture.generation += 1;
+        let topology = Arc::new(self.topology());
+        self.tell(ToNode::Topology(topology), out);
+    }
+
+    fn topology(&self) -> Topology {
+        let mut order: Vec<(Key, &Member)> = self.members.others().collect();
+        order.sort_by_key(|(_, member)| member.id);
+        order.insert(0, (self.members.my_key(), self.members.me()));
+        let places: BTreeMap<Key, u16> =
+            order.iter().enumerate().map(|(at, (key, _))| (*key, at as u16)).collect();
+        let owner = |slot| self.slots.owner(slot).and_then(|key| places.get(&key).copied());
+        Topology {
+            generation: self.picture.generation,
+            current_epoch: self.store.epochs.current,
+            nodes: order.into_iter().map(|(_, member)| self.view(member)).collect(),
+            owners: (0..SLOTS as u16).map(|slot| owner(slot).unwrap_or(NOBODY)).collect(),
+            ok: self.health.ok,
+            size: self.health.size,
+            last_vote_epoch: self.store.epochs.last_vote,
+        }
+    }
+
+    fn view(&self, member: &Member) -> NodeView {
+        let primary = member.primary.and_then(|id| self.members.by_id(id));
+        NodeView {
+            id: member.id,
+            ip: member.place.ip.clone(),
+            port: member.place.port,
+            bus_port: member.place.bus_port,
+            myself: member.is(flag::MYSELF),
+            primary: member.primary,
+            pfail: member.is(flag::PFAIL),
+            fail: member.is(flag::FAIL),
+            handshake: member.is(flag::HANDSHAKE),
+            no_address: member.is(flag::NO_ADDRESS),
+            linked: member.is(flag::MYSELF) || member.conn().is_some(),
+            ping_sent: match member.times.ping_sent {
+                Some(_) => member.times.ping_wall,
+                None => UnixMicros(0),
+            },
+            pong_received: member.times.pong_wall,
+            config_epoch: primary.map_or(member.config_epoch, |primary| primary.config_epoch),
+            offset: if member.is(flag::MYSELF) { self.data.offset } else { member.offset },
+            shard: member.primary.unwrap_or(member.id),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Which member owns which slot, and claims that change it.
+
+use crate::NodeId;
+use crate::cluster::Cluster;
+use crate::members::{Key, Members};
+use alloc::boxed::Box;
+use alloc::vec;
+use machine::{Level, Now, Out};
+use wire::bus::SlotSet;
+use wire::slot::SLOTS;
+
+const NOBODY: Key = Key(0);
+
+/// The table of owners.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    owners: Box<[Key]>,
+    /// Slots whose owner has stopped to claim them: anyone may have them.
+    unclaimed: SlotSet,
+}
+
+impl Slots {
+    pub(crate) fn new() -> Self {
+        Slots { owners: vec![NOBODY; SLOTS].into(), unclaimed: SlotSet::default() }
+    }
+
+    pub(crate) fn owner(&self, slot: u16) -> Option<Key> {
+        self.owners.get(usize::from(slot)).copied().filter(|key| *key != NOBODY)
+    }
+
+    pub(crate) fn set(&mut self, slot: u16, owner: Option<Key>, members: &mut Members) {
+        let Some(place) = self.owners.get_mut(usize::from(slot)) else { return };
+        let old = core::mem::replace(place, owner.unwrap_or(NOBODY));
+        if let Some(old) = members.get_mut(old) {
+            old.slots -= 1;
+        }
+        if let Some(new) = owner.and_then(|key| members.get_mut(key)) {
+            new.slots += 1;
+        }
+        self.unclaimed.remove(slot);
+    }
+
+    /// Takes all slots from a member.
+    pub(crate) fn clear(&mut self, key: Key, members: &mut Members) {
+        for slot in 0..SLOTS as u16 {
+            if self.owner(slot) == Some(key) {
+                self.set(slot, None, members);
+            }
+        }
+    }
+
+    pub(crate) fn of(&self, key: Key) -> SlotSet {
+        (0..SLOTS as u16).filter(|slot| self.owner(*slot) == Some(key)).collect()
+    }
+
+    /// The owner of a slot that still claims it.
+    pub(crate) fn claimant(&self, slot: u16) -> Option<Key> {
+        if self.unclaimed.contains(slot) { None } else { self.owner(slot) }
+    }
+
+    pub(crate) fn all_owned_by(&self, mut fits: impl FnMut(Key) -> bool) -> bool {
+        let mut last = NOBODY;
+        self.owners.iter().all(|key| {
+            if *key == last && last != NOBODY {
+                return true;
+            }
+            last = *key;
+            *key != NOBODY && fits(*key)
+        })
+    }
+}
+
+/// Claims.
+impl Cluster {
+    /// A primary claims these slots, with this epoch: takes note, and follows if they were ours.
+    pub(crate) fn claim(
+        &mut self,
+        now: Now,
+        sender: Key,
+        epoch: u64,
+        claimed: &SlotSet,
+        out: &mut Out,
+    ) {
+        if sender == self.members.my_key() {
+            out.log(Level::Warning, format_args!("Discarding UPDATE message about myself."));
+            return;
+        }
+        let ours = match self.members.my_primary() {
+            Some((key, _)) => key,
+            None => self.members.my_key(),
+        };
+        let (mut total, mut moved) = (0, 0);
+        for slot in 0..SLOTS as u16 {
+            let owner = self.slots.owner(slot);
+            if !claimed.contains(slot) {
+                if owner == Some(sender) {
+                    self.slots.unclaimed.insert(slot);
+                }
+                continue;
+            }
+            total += 1;
+            if owner == Some(sender) {
+                self.slots.unclaimed.remove(slot);
+                continue;
+            }
+            let rival = self.slots.claimant(slot).and_then(|key| self.members.get(key));
+            if rival.is_none_or(|rival| rival.config_epoch < epoch) {
+                moved += usize::from(owner == Some(ours));
+                self.withhold_from(now, sender, owner);
+                self.slots.set(slot, Some(sender), &mut self.members);
+                self.changed_config();
+            }
+        }
+        let stripped = self.members.get(ours).is_some_and(|owner| owner.slots == 0);
+        let id = self.members.get(sender).map(|member| member.id);
+        if let Some(id) = id
+            && moved > 0
+            && stripped
+            && (self.config.allow_replica_migration || total == moved)
+        {
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "Configuration change detected. Reconfiguring myself as a replica of {id}"
+                ),
+            );
+            self.follow(now, id, out);
+        } else {
+            self.leave_sub_replica(now, out);
+        }
+    }
+
+    /// A replica of a replica goes to the grand primary.
+    fn leave_sub_replica(&mut self, now: Now, out: &mut Out) {
+        let grand = self.members.my_primary().and_then(|(_, primary)| primary.primary);
+        if let Some(id) = grand
+            && id != self.members.me().id
+            && self.members.key(id).is_some()
+        {
+            let text = "I'm a sub-replica! Reconfiguring myself as a replica of grandmaster";
+            out.log(Level::Warning, format_args!("{text} {id}"));
+            self.follow(now, id, out);
+        }
+    }
+
+    /// Becomes a replica of `id`. Our slots are gone already.
+    pub(crate) fn follow(&mut self, now: Now, id: NodeId, out: &mut Out) {
+        self.members.me_mut().become_replica(Some(id));
+        self.election.reset();
+        self.revoke_lease(out);
+        self.changed_config();
+        // Slots are closed in the node before it hears whom to follow.
+        self.publish(now, out);
+        self.send_follow(out);
+    }
+
+    /// Tells the node whom to replicate.
+    pub(crate) fn send_follow(&mut self, out: &mut Out) {
+        let Some((_, primary)) = self.members.my_primary() else { return };
+        if primary.place.ip.is_empty() {
+            return;
+        }
+        let letter = crate::mail::ToNode::Follow {
+            id: primary.id,
+            ip: primary.place.ip.clone(),
+            port: primary.place.port,
+        };
+        self.followed = Some((primary.id, primary.place.clone()));
+        self.tell(letter, out);
+    }
+}

@@ -1,0 +1,195 @@
+//! Keeping nodes.conf: locked, read at the start, replaced whole, one save at a time.
+
+use crate::cluster::Cluster;
+use crate::nodes_conf::{parse, render};
+use alloc::format;
+use alloc::vec::Vec;
+use machine::{
+    Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Level, Now, OpenMode, Out, Ticket,
+};
+
+/// Ids of files that the control plane opens are this and the next.
+pub const FILES: u32 = 1 << 24;
+const CONFIG: FileId = FileId(FILES);
+const LOCK: FileId = FileId(FILES + 1);
+
+/// The two numbers that must survive everything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Epochs {
+    pub(crate) current: u64,
+    pub(crate) last_vote: u64,
+}
+
+#[derive(Debug, Default)]
+enum Step {
+    #[default]
+    Idle,
+    Locking(Ticket),
+    Opening(Ticket),
+    Reading(Ticket),
+    /// Saves this version, with this epoch.
+    Saving(Ticket, u64, u64),
+}
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    step: Step,
+    pub(crate) epochs: Epochs,
+    /// The file must be written anew.
+    pub(crate) dirty: bool,
+    /// Rises with every save that is begun.
+    version: u64,
+    /// The version the file holds.
+    pub(crate) saved: u64,
+    /// The newest epoch the file holds: none above it is spoken of.
+    pub(crate) durable_epoch: u64,
+}
+
+impl Store {
+    /// The version that will hold the present state.
+    pub(crate) fn target(&self) -> u64 {
+        self.version + u64::from(self.dirty)
+    }
+
+    /// Whether the file does not hold the present state.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.target() > self.saved
+    }
+
+    fn awaits(&self) -> Option<Ticket> {
+        match self.step {
+            Step::Idle => None,
+            Step::Locking(t) | Step::Opening(t) | Step::Reading(t) | Step::Saving(t, ..) => Some(t),
+        }
+    }
+}
+
+impl Cluster {
+    /// Whether the end of this file operation is the control plane's to hear.
+    pub fn owns_ticket(&self, ticket: Ticket) -> bool {
+        self.store.awaits() == Some(ticket)
+    }
+
+    /// Takes the lock. The file itself is replaced at every save and cannot hold one.
+    pub(crate) fn open_store(&mut self, out: &mut Out) {
+        let path = format!("{}.lock", self.config.config_file);
+        self.store.step = Step::Locking(out.file(FileOp::Lock { file: LOCK, path }));
+    }
+
+    pub(crate) fn file_done(
+        &mut self,
+        now: Now,
+        ticket: Ticket,
+        result: Result<FileOutput, FileError>,
+        out: &mut Out,
+    ) {
+        if !self.owns_ticket(ticket) {
+            return;
+        }
+        match (core::mem::take(&mut self.store.step), result) {
+            (Step::Locking(_), Ok(_)) => {
+                let path = self.config.config_file.clone();
+                let mode = OpenMode::Read;
+                let ticket = out.file(FileOp::Open { file: CONFIG, path, mode });
+                self.store.step = Step::Opening(ticket);
+            }
+            (Step::Opening(_), Ok(FileOutput::Opened { len })) if len > 0 => {
+                let len = len as usize;
+                self.store.step = Step::Reading(out.file(FileOp::Read { file: CONFIG, len }));
+                out.file(FileOp::Close { file: CONFIG });
+            }
+            (Step::Opening(_), Ok(_)) => {
+                out.file(FileOp::Close { file: CONFIG });
+                self.fresh(now, out);
+            }
+            (Step::Opening(_), Err(why)) if why.kind == FileErrorKind::NotFound => {
+                self.fresh(now, out);
+            }
+            (Step::Reading(_), Ok(FileOutput::Bytes(text))) => self.load(now, &text, out),
+            (Step::Saving(_, version, epoch), Ok(_)) => {
+                self.store.saved = version;
+                self.store.durable_epoch = self.store.durable_epoch.max(epoch);
+            }
+            (Step::Saving(..), Err(why)) => {
+                // What waits for it goes on waiting, and the next turn tries again.
+                let text = "Could not save the cluster config file";
+                out.log(Level::Warning, format_args!("{text}: {why}"));
+                self.store.dirty = true;
+            }
+            (step, result) => self.refuse(&step, result.err(), out),
+        }
+    }
+
+    fn refuse(&self, step: &Step, why: Option<FileError>, out: &mut Out) {
+        let path = &self.config.config_file;
+        let locked = why.as_ref().is_some_and(|why| why.kind == FileErrorKind::Locked);
+        let reason = why.map_or_else(Default::default, |why| why.text);
+        if matches!(step, Step::Locking(_)) && locked {
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "Sorry, the cluster configuration file {path} is already used by a different \
+                     Redis Cluster node. Please make sure that different nodes use different \
+                     cluster configuration files."
+                ),
+            );
+        } else {
+            let text = "Loading the cluster node config from";
+            out.log(Level::Warning, format_args!("{text} {path}: {reason}"));
+        }
+        out.act(Action::Exit { status: 1 });
+    }
+
+    fn fresh(&mut self, now: Now, out: &mut Out) {
+        let id = self.members.me().id;
+        out.log(Level::Notice, format_args!("No cluster configuration found, I'm {id}"));
+        self.begin(now, out);
+    }
+
+    fn load(&mut self, now: Now, text: &[u8], out: &mut Out) {
+        let blank = self.members.me().clone();
+        let loaded = match parse(text, &blank, now.mono) {
+            Ok(loaded) => loaded,
+            Err(line) => {
+                out.log(
+                    Level::Warning,
+                    format_args!(
+                        "Unrecoverable error: corrupted cluster config file. \
+                         (line {line} of {})",
+                        self.config.config_file
+                    ),
+                );
+                return out.act(Action::Exit { status: 1 });
+            }
+        };
+        self.members = loaded.members;
+        self.slots = loaded.slots;
+        self.store.epochs = loaded.epochs;
+        self.store.durable_epoch = loaded.epochs.current;
+        let me = self.members.me_mut();
+        me.boot = blank.boot;
+        me.set(wire::bus::flag::NO_FAILOVER, self.config.replica_no_failover);
+        me.place.port = blank.place.port;
+        me.place.bus_port = blank.place.bus_port;
+        if !blank.place.ip.is_empty() {
+            me.place.ip = blank.place.ip;
+        }
+        let id = me.id;
+        out.log(Level::Notice, format_args!("Node configuration loaded, I'm {id}"));
+        self.begin(now, out);
+    }
+
+    /// Begins a save if one is wanted and none is under way.
+    pub(crate) fn save(&mut self, out: &mut Out) {
+        if !self.store.dirty || !matches!(self.store.step, Step::Idle) {
+            return;
+        }
+        self.store.dirty = false;
+        self.store.version += 1;
+        let data: Vec<u8> = render(&self.members, &self.slots, self.store.epochs).into_bytes();
+        let path = self.config.config_file.clone();
+        let ticket = out.file(FileOp::Replace { path, data });
+        self.store.step = Step::Saving(ticket, self.store.version, self.store.epochs.current);
+    }
+}

@@ -1,0 +1,137 @@
+//! One fault at a time.
+
+use crate::rig::{BOUND, Rig};
+use machine::Span;
+
+#[test]
+fn a_cluster_forms() {
+    let rig = Rig::formed(1);
+    assert_eq!(rig.logged(0, "Cluster state changed: ok"), 1);
+    assert_eq!(rig.logged(0, "No cluster configuration found, I'm"), 1);
+    assert!((3..6).all(|index| rig.is_replica(index)));
+}
+
+#[test]
+fn a_killed_primary_is_replaced_in_time() {
+    for seed in 0..10 {
+        let mut rig = Rig::formed(seed);
+        rig.kill(0);
+        let took = rig.wait("takeover", BOUND, |rig| rig.writer(0) == Some(3));
+        eprintln!("seed {seed}: killed, writable after {took} ms");
+        assert_eq!(rig.logged(3, "Failover election won: I'm the new master."), 1);
+        rig.wait("all is well", Span::secs(5), Rig::is_settled);
+        rig.restart(0);
+        rig.wait("rejoin", Span::secs(10), |rig| rig.is_replica(0));
+    }
+}
+
+#[test]
+fn a_paused_primary_comes_back_as_a_replica() {
+    for seed in 0..10 {
+        let mut rig = Rig::formed(seed);
+        rig.pause(1);
+        let took = rig.wait("takeover", BOUND, |rig| rig.writer(6000) == Some(4));
+        eprintln!("seed {seed}: paused, writable after {took} ms");
+        rig.resume(1);
+        rig.wait("concession", Span::secs(5), |rig| rig.is_replica(1));
+        rig.wait("all is well", Span::secs(10), Rig::is_settled);
+    }
+}
+
+#[test]
+fn a_primary_cut_off_alone_is_replaced_and_concedes() {
+    for seed in 0..10 {
+        let mut rig = Rig::formed(seed);
+        rig.cut(&[2]);
+        let took = rig.wait("takeover", BOUND, |rig| rig.writer(16383) == Some(5));
+        eprintln!("seed {seed}: cut off, writable after {took} ms");
+        rig.run(Span::secs(5));
+        assert!(!rig.is_replica(2));
+        rig.world.heal_all();
+        rig.wait("concession", Span::secs(20), |rig| rig.is_replica(2));
+        rig.wait("all is well", Span::secs(20), Rig::is_settled);
+    }
+}
+
+#[test]
+fn a_primary_cut_off_with_its_replica_is_not_replaced() {
+    let mut rig = Rig::formed(3);
+    rig.cut(&[0, 3]);
+    rig.run(Span::secs(20));
+    assert_eq!(rig.writer(0), None);
+    assert!(rig.is_replica(3));
+    assert_eq!(rig.servers[3].seen.borrow().promotions, 0);
+    rig.world.heal_all();
+    rig.wait("all is well", Span::secs(20), Rig::is_settled);
+    assert_eq!(rig.writer(0), Some(0));
+}
+
+#[test]
+fn without_a_majority_nothing_is_written_and_nobody_promoted() {
+    let mut rig = Rig::formed(4);
+    rig.kill(0);
+    rig.kill(1);
+    rig.run(Span::secs(20));
+    for index in 2..6 {
+        let seen = rig.servers[index].seen.borrow();
+        assert!(!seen.topology.as_ref().expect("it runs").ok);
+        assert_eq!(seen.promotions, 0);
+    }
+    assert_eq!(rig.writer(16383), None);
+    rig.restart(0);
+    rig.restart(1);
+    rig.wait("all is well", Span::secs(20), Rig::is_settled);
+}
+
+#[test]
+fn a_restart_keeps_name_epochs_and_slots() {
+    let mut rig = Rig::formed(5);
+    let (id, before) = (rig.id(1), rig.conf(1));
+    rig.kill(1);
+    rig.run(Span::millis(300));
+    rig.restart(1);
+    rig.wait("it is back", Span::secs(10), Rig::is_settled);
+    assert_eq!(rig.id(1), id);
+    assert_eq!(rig.writer(6000), Some(1));
+    assert_eq!(rig.logged(1, "Node configuration loaded, I'm"), 1);
+    let vars = |text: &str| text.lines().last().map(str::to_string);
+    assert_eq!(vars(&rig.conf(1)), vars(&before));
+    assert!(rig.conf(1).contains("5461-10922"));
+}
+
+#[test]
+fn no_vote_is_given_twice_in_an_epoch() {
+    for seed in 0..6 {
+        let mut rig = Rig::formed(seed);
+        rig.kill(0);
+        let granted = "Failover auth granted to";
+        rig.wait("a vote", Span::secs(8), |rig| rig.logged(1, granted) == 1);
+        // What left is on the disk.
+        let epoch: u64 =
+            rig.conf(1).rsplit(' ').next().and_then(|n| n.trim().parse().ok()).expect("vars");
+        assert!(epoch > 0);
+        let host = rig.servers[1].host;
+        rig.servers[1].alive = false;
+        rig.world.crash(host);
+        rig.world.power_on(host);
+        rig.restart(1);
+        rig.wait("all is well", Span::secs(30), Rig::is_settled);
+        let again = format!("for epoch {epoch}");
+        assert_eq!(rig.logged(1, &format!("{granted} {} {again}", rig.id(3))), 1);
+    }
+}
+
+#[test]
+fn two_servers_cannot_share_a_configuration() {
+    let mut rig = Rig::apart(1);
+    let host = rig.servers[0].host;
+    rig.run(Span::secs(1));
+    let stub = rig.servers[0].stub;
+    let second = rig.world.start(host, move |seed| {
+        let config = cluster::Config::default();
+        Box::new(cluster::Cluster::new(cluster::Setup { config, seed, node: stub }))
+    });
+    rig.run(Span::secs(1));
+    assert_eq!(rig.world.exit_status(second), Some(1));
+    assert_eq!(rig.logged(0, "is already used by a different Redis Cluster node"), 1);
+}
