@@ -5,6 +5,7 @@ use crate::chance::Chance;
 use crate::config::{Config, Setup};
 use crate::election::Election;
 use crate::health::Health;
+use crate::hollow::Hollow;
 use crate::lease::Grants;
 use crate::link::Links;
 use crate::mail::{ToCluster, ToNode};
@@ -40,6 +41,7 @@ pub struct Cluster {
     pub(crate) data: Data,
     /// The primary the node was last told to replicate, and where.
     pub(crate) followed: Option<(NodeId, Place)>,
+    pub(crate) hollow: Hollow,
 }
 
 /// Regular work.
@@ -94,6 +96,7 @@ impl Cluster {
             clock: Clock::default(),
             data: Data::default(),
             followed: None,
+            hollow: Hollow::default(),
         }
     }
 
@@ -117,6 +120,7 @@ impl Cluster {
         self.grants.since = now.mono;
         self.changed_config();
         self.listen(out);
+        self.begin_hollow(now, out);
         self.voice.begin(&self.members, &self.slots);
         self.publish(now, out);
         self.send_follow(out);
@@ -132,6 +136,7 @@ impl Cluster {
             self.elect(now, out);
         }
         self.take_over(out);
+        self.reconsider_silence(now, out);
         if self.health.dirty {
             self.update_state(now, out);
         }
@@ -153,7 +158,8 @@ impl Cluster {
                 self.data = Data { offset, age: data_age_ms, told: now.mono };
                 self.frozen(now, epoch, out);
             }
-            ToCluster::State { offset, data_age_ms, .. } => {
+            ToCluster::State { offset, data_age_ms, empty, .. } => {
+                self.hollow_told(empty);
                 self.data = Data { offset, age: data_age_ms, told: now.mono };
                 self.members.me_mut().offset = offset;
             }

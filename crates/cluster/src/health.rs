@@ -48,7 +48,7 @@ impl Cluster {
         if !majority {
             self.health.minority = Some(now.mono);
         }
-        let ok = covered && majority;
+        let ok = covered && majority && !self.is_hollow();
         if ok == self.health.ok {
             return;
         }

@@ -18,6 +18,7 @@ mod failure;
 mod gossip;
 mod handshake;
 mod health;
+mod hollow;
 mod lease;
 mod link;
 pub mod mail;

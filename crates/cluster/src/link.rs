@@ -194,9 +194,17 @@ impl Cluster {
         out.close(conn);
     }
 
+    /// Ends every connection; the links are made anew.
+    pub(crate) fn drop_all_links(&mut self, now: Now, out: &mut Out) {
+        let conns: Vec<ConnId> = self.links.open.keys().copied().collect();
+        for conn in conns {
+            self.drop_conn(now, conn, out);
+        }
+    }
+
     /// Queues a packet.
     pub(crate) fn send(&mut self, conn: ConnId, packet: &Packet, out: &mut Out) {
-        if out.queued(conn) > self.config.link_limit {
+        if self.is_hollow() || out.queued(conn) > self.config.link_limit {
             return;
         }
         let mut bytes = Vec::new();
@@ -226,6 +234,9 @@ impl Cluster {
         own_flags: u16,
         out: &mut Out,
     ) {
+        if self.is_hollow() {
+            return;
+        }
         let to = self.links.get(conn).and_then(|link| link.to);
         if touch != Touch::Pong
             && let Some(member) = to.and_then(|key| self.members.get_mut(key))

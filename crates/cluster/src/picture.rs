@@ -48,6 +48,7 @@ impl Cluster {
             nodes: order.into_iter().map(|(_, member)| self.view(member)).collect(),
             owners: (0..SLOTS as u16).map(|slot| owner(slot).unwrap_or(NOBODY)).collect(),
             ok: self.health.ok,
+            hollow: self.is_hollow(),
             size: self.health.size,
             last_vote_epoch: self.store.epochs.last_vote,
         }

@@ -102,6 +102,9 @@ pub struct Topology {
     pub owners: Box<[u16]>,
     /// `cluster_state:ok`.
     pub ok: bool,
+    /// A primary that has just started and does not know whether its data is still the shard's:
+    /// nobody may copy it.
+    pub hollow: bool,
     /// `cluster_size`: primaries with slots.
     pub size: usize,
     /// Epoch of the last vote.
@@ -117,6 +120,7 @@ impl Topology {
             nodes: alloc::vec![me],
             owners: alloc::vec![NOBODY; SLOTS].into_boxed_slice(),
             ok: false,
+            hollow: false,
             size: 0,
             last_vote_epoch: 0,
         }

@@ -152,9 +152,7 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         Err(_) => Stages::ALL,
     };
     let post = Post::new();
-    let control = config
-        .cluster_enabled
-        .then(|| control::setup(&config, u64::from_le_bytes(seed)));
+    let control = config.cluster_enabled.then(|| control::setup(&config, u64::from_le_bytes(seed)));
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         log: log()?,

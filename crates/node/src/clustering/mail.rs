@@ -77,6 +77,9 @@ impl Node {
 
     /// Tells the control plane how replication stands.
     pub(crate) fn tell_state(&mut self, now: Now, out: &mut Out) {
+        if self.persist.loading.is_some() {
+            return;
+        }
         let data_age_ms = self.data_age(now);
         let state = ToCluster::State {
             offset: self.replication.end(),

@@ -30,6 +30,11 @@ pub(crate) struct Clustering {
 }
 
 impl Clustering {
+    /// Nobody may copy our data: we do not know whether it is still the shard's.
+    pub(crate) fn is_hollow(&self) -> bool {
+        self.topology.as_ref().is_none_or(|topology| topology.hollow)
+    }
+
     pub(crate) fn new(address: Address) -> Self {
         Clustering {
             address,

@@ -1,5 +1,6 @@
 //! The primary's end: REPLCONF, PSYNC, WAIT, and snapshots to replicas.
 
+use crate::clustering::Clustering;
 use crate::execute::Turn;
 use crate::export::Export;
 use crate::node::Node;
@@ -36,6 +37,10 @@ impl Node {
 
     /// PSYNC: goes on from where the replica is, or leaves it to wait for a snapshot.
     pub(crate) fn psync(&mut self, args: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
+        if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
+            let text = "LOADING this primary does not know yet whether its data is current";
+            return Reply::new(turn.buffer, session.protocol).error(text);
+        }
         if let Some(link) = &self.replication.link
             && !link.is_following()
         {

@@ -21,7 +21,12 @@ fn header(sender: u8, epoch: u64) -> Header {
         slots: (0..100).chain(16000..16384).collect(),
         primary: (sender % 2 == 1).then(|| name(sender / 2)),
         ip: "10.0.0.1".to_string(),
-        own: (sender.is_multiple_of(3)).then_some(Own { boot: 9, flags: 3, history: 4, promised: 2 }),
+        own: (sender.is_multiple_of(3)).then_some(Own {
+            boot: 9,
+            flags: 3,
+            history: 4,
+            promised: 2,
+        }),
         flags: flag::PRIMARY | flag::MYSELF,
         down: sender.is_multiple_of(5),
         packet_flags: [0; 3],
