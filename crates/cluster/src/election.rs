@@ -149,7 +149,8 @@ impl Cluster {
         out.log(
             Level::Warning,
             format_args!(
-                "Start of election delayed for {delay} milliseconds (rank #{rank}, offset {offset})."
+                "Start of election delayed for {delay} milliseconds \
+                 (rank #{rank}, offset {offset})."
             ),
         );
         // Siblings may rank themselves by our offset.

@@ -20,6 +20,7 @@ impl Cluster {
         }
         if self.clock.iteration.is_multiple_of(10) {
             self.ping_at_random(now, out);
+            self.store.resting = false;
         }
         for key in self.members.keys() {
             self.look_after(now, key, out);

@@ -125,7 +125,8 @@ impl Cluster {
     }
 
     fn owns_all(&self, owner: Key, claimed: &SlotSet) -> bool {
-        claimed.iter().all(|slot| self.slots.owner(slot) == Some(owner))
+        self.slots.are(owner, claimed)
+            || claimed.iter().all(|slot| self.slots.owner(slot) == Some(owner))
     }
 
     /// The flags of our PONG to this sender.

@@ -175,7 +175,7 @@ impl Cluster {
         let owner =
             if primary { Some(key) } else { member.primary.and_then(|id| self.members.key(id)) };
         let Some(owner) = owner else { return };
-        if self.slots.of(owner) != header.slots {
+        if !self.slots.are(owner, &header.slots) {
             if primary {
                 self.claim(now, key, header.config_epoch, &header.slots, out);
             }

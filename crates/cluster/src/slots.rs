@@ -4,6 +4,7 @@ use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::members::{Key, Members};
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use machine::{Level, Now, Out};
 use wire::bus::SlotSet;
@@ -15,13 +16,19 @@ const NOBODY: Key = Key(0);
 #[derive(Debug)]
 pub(crate) struct Slots {
     owners: Box<[Key]>,
+    /// The same by owner: every packet is compared with it.
+    sets: BTreeMap<Key, SlotSet>,
     /// Slots whose owner has stopped to claim them: anyone may have them.
     unclaimed: SlotSet,
 }
 
 impl Slots {
     pub(crate) fn new() -> Self {
-        Slots { owners: vec![NOBODY; SLOTS].into(), unclaimed: SlotSet::default() }
+        Slots {
+            owners: vec![NOBODY; SLOTS].into(),
+            sets: BTreeMap::new(),
+            unclaimed: SlotSet::default(),
+        }
     }
 
     pub(crate) fn owner(&self, slot: u16) -> Option<Key> {
@@ -31,26 +38,35 @@ impl Slots {
     pub(crate) fn set(&mut self, slot: u16, owner: Option<Key>, members: &mut Members) {
         let Some(place) = self.owners.get_mut(usize::from(slot)) else { return };
         let old = core::mem::replace(place, owner.unwrap_or(NOBODY));
+        if let Some(set) = self.sets.get_mut(&old) {
+            set.remove(slot);
+        }
         if let Some(old) = members.get_mut(old) {
             old.slots -= 1;
         }
-        if let Some(new) = owner.and_then(|key| members.get_mut(key)) {
-            new.slots += 1;
+        if let Some(new) = owner {
+            self.sets.entry(new).or_default().insert(slot);
+            if let Some(new) = members.get_mut(new) {
+                new.slots += 1;
+            }
         }
         self.unclaimed.remove(slot);
     }
 
     /// Takes all slots from a member.
     pub(crate) fn clear(&mut self, key: Key, members: &mut Members) {
-        for slot in 0..SLOTS as u16 {
-            if self.owner(slot) == Some(key) {
-                self.set(slot, None, members);
-            }
+        for slot in self.sets.remove(&key).unwrap_or_default().iter() {
+            self.set(slot, None, members);
         }
     }
 
     pub(crate) fn of(&self, key: Key) -> SlotSet {
-        (0..SLOTS as u16).filter(|slot| self.owner(*slot) == Some(key)).collect()
+        self.sets.get(&key).cloned().unwrap_or_default()
+    }
+
+    /// Whether a member owns exactly these.
+    pub(crate) fn are(&self, key: Key, claimed: &SlotSet) -> bool {
+        self.sets.get(&key).map_or(claimed.is_empty(), |set| set == claimed)
     }
 
     /// The owner of a slot that still claims it.

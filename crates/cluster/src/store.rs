@@ -38,6 +38,8 @@ pub(crate) struct Store {
     pub(crate) epochs: Epochs,
     /// The file must be written anew.
     pub(crate) dirty: bool,
+    /// The last save failed: the cron says when to try again.
+    pub(crate) resting: bool,
     /// Rises with every save that is begun.
     version: u64,
     /// The version the file holds.
@@ -112,10 +114,11 @@ impl Cluster {
                 self.store.durable_epoch = self.store.durable_epoch.max(epoch);
             }
             (Step::Saving(..), Err(why)) => {
-                // What waits for it goes on waiting, and the next turn tries again.
+                // What waits for it goes on waiting, and the cron tries again within a second.
                 let text = "Could not save the cluster config file";
                 out.log(Level::Warning, format_args!("{text}: {why}"));
                 self.store.dirty = true;
+                self.store.resting = true;
             }
             (step, result) => self.refuse(&step, result.err(), out),
         }
@@ -182,7 +185,7 @@ impl Cluster {
 
     /// Begins a save if one is wanted and none is under way.
     pub(crate) fn save(&mut self, out: &mut Out) {
-        if !self.store.dirty || !matches!(self.store.step, Step::Idle) {
+        if !self.store.dirty || self.store.resting || !matches!(self.store.step, Step::Idle) {
             return;
         }
         self.store.dirty = false;

@@ -13,7 +13,7 @@ fn a_cluster_forms() {
 
 #[test]
 fn a_killed_primary_is_replaced_in_time() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let mut rig = Rig::formed(seed);
         rig.kill(0);
         let took = rig.wait("takeover", BOUND, |rig| rig.writer(0) == Some(3));
@@ -27,7 +27,7 @@ fn a_killed_primary_is_replaced_in_time() {
 
 #[test]
 fn a_paused_primary_comes_back_as_a_replica() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let mut rig = Rig::formed(seed);
         rig.pause(1);
         let took = rig.wait("takeover", BOUND, |rig| rig.writer(6000) == Some(4));
@@ -40,7 +40,7 @@ fn a_paused_primary_comes_back_as_a_replica() {
 
 #[test]
 fn a_primary_cut_off_alone_is_replaced_and_concedes() {
-    for seed in 0..10 {
+    for seed in 0..4 {
         let mut rig = Rig::formed(seed);
         rig.cut(&[2]);
         let took = rig.wait("takeover", BOUND, |rig| rig.writer(16383) == Some(5));
@@ -101,7 +101,7 @@ fn a_restart_keeps_name_epochs_and_slots() {
 
 #[test]
 fn no_vote_is_given_twice_in_an_epoch() {
-    for seed in 0..6 {
+    for seed in 0..3 {
         let mut rig = Rig::formed(seed);
         rig.kill(0);
         let granted = "Failover auth granted to";
@@ -134,4 +134,62 @@ fn two_servers_cannot_share_a_configuration() {
     rig.run(Span::secs(1));
     assert_eq!(rig.world.exit_status(second), Some(1));
     assert_eq!(rig.logged(0, "is already used by a different Redis Cluster node"), 1);
+}
+
+#[test]
+fn a_lone_primary_has_itself_as_majority() {
+    let mut rig = Rig::apart(7);
+    rig.command(0, &["addslotsrange", "0", "16383"]);
+    rig.wait("a lease", Span::secs(4), |rig| rig.writer(0) == Some(0));
+    rig.run(Span::secs(5));
+    assert_eq!(rig.writer(0), Some(0));
+}
+
+#[test]
+fn commands_answer_as_redis_does() {
+    let mut rig = Rig::apart(8);
+    let unknown = "0".repeat(40);
+    let cases: [(&[&str], &str); 13] = [
+        (&["addslots", "1", "2"], "+OK"),
+        (&["addslots", "2"], "-ERR Slot 2 is already busy"),
+        (&["addslots", "16384"], "-ERR Invalid or out of range slot"),
+        (
+            &["addslotsrange", "9", "5"],
+            "-ERR start slot number 9 is greater than end slot number 5",
+        ),
+        (&["addslots", "5", "5"], "-ERR Slot 5 specified multiple times"),
+        (&["delslotsrange", "1", "1"], "+OK"),
+        (&["delslots", "1"], "-ERR Slot 1 is already unassigned"),
+        (&["meet", "nowhere", "1"], "-ERR Invalid node address specified: nowhere:1"),
+        (&["replicate", &unknown], "-ERR Unknown node 0000000000000000000000000000000000000000"),
+        (&["set-config-epoch", "4"], "+OK"),
+        (&["set-config-epoch", "5"], "-ERR Node config epoch is already non-zero"),
+        (&["bumpepoch"], "+STILL 4"),
+        (&["saveconfig"], "+OK"),
+    ];
+    rig.run(Span::millis(200));
+    for (words, _) in &cases {
+        rig.command(0, words);
+    }
+    rig.run(Span::secs(1));
+    let seen = rig.servers[0].seen.borrow();
+    let expected: Vec<String> = cases.iter().map(|(_, reply)| format!("{reply}\r\n")).collect();
+    assert_eq!(seen.replies, expected);
+}
+
+#[test]
+fn a_full_disk_holds_back_what_depends_on_it() {
+    let mut rig = Rig::formed(9);
+    rig.kill(0);
+    for index in 1..3 {
+        let host = rig.servers[index].host;
+        rig.world.fill_disk(host, true);
+    }
+    rig.run(Span::secs(10));
+    assert_eq!(rig.servers[3].seen.borrow().promotions, 0);
+    for index in 1..3 {
+        let host = rig.servers[index].host;
+        rig.world.fill_disk(host, false);
+    }
+    rig.wait("takeover", Span::secs(10), |rig| rig.writer(0) == Some(3));
 }

@@ -9,6 +9,11 @@ fn name(digit: u8) -> Name {
     [b"0123456789abcdef"[usize::from(digit % 16)]; 40]
 }
 
+fn own(sender: u8) -> Option<Own> {
+    let own = Own { boot: 9, flags: 3, history: 4, promised: 2 };
+    sender.is_multiple_of(3).then_some(own)
+}
+
 fn header(sender: u8, epoch: u64) -> Header {
     Header {
         port: 7001,
@@ -21,12 +26,7 @@ fn header(sender: u8, epoch: u64) -> Header {
         slots: (0..100).chain(16000..16384).collect(),
         primary: (sender % 2 == 1).then(|| name(sender / 2)),
         ip: "10.0.0.1".to_string(),
-        own: (sender.is_multiple_of(3)).then_some(Own {
-            boot: 9,
-            flags: 3,
-            history: 4,
-            promised: 2,
-        }),
+        own: own(sender),
         flags: flag::PRIMARY | flag::MYSELF,
         down: sender.is_multiple_of(5),
         packet_flags: [0; 3],
