@@ -1,7 +1,7 @@
 //! Six servers, each a stub and a control plane on a host of its own.
 
 use crate::checkers::{Checkers, PROBES};
-use crate::stub::{Seen, Stub};
+use crate::stub::{Seen, Streams, Stub};
 use cluster::{Cluster, Config, Setup};
 use machine::{Address, Span};
 use sim::{HostId, World};
@@ -37,12 +37,14 @@ impl Rig {
     pub(crate) fn apart(seed: u64) -> Self {
         let mut world = World::new(seed);
         let mut servers = Vec::new();
+        let streams = Streams::default();
         for index in 0..6 {
             let host = world.host(&format!("s{index}"), ip(index));
             let seen = Rc::new(RefCell::new(Seen::default()));
             let (stub, cluster) = (Address(2 * index as u32), Address(2 * index as u32 + 1));
-            let shared = seen.clone();
-            let first = world.start(host, move |_| Box::new(Stub::new(shared.clone(), cluster)));
+            let (shared, ends) = (seen.clone(), streams.clone());
+            let first = world
+                .start(host, move |_| Box::new(Stub::new(shared.clone(), ends.clone(), cluster)));
             let second = world.start(host, move |seed| {
                 let config = Config {
                     port: 7000,

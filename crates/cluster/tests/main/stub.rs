@@ -4,7 +4,7 @@ use cluster::mail::{ToCluster, ToNode};
 use cluster::topology::{Lease, Topology};
 use machine::{Address, Event, Instant, Machine, Now, Out, Span};
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -31,8 +31,12 @@ impl Seen {
     }
 }
 
+/// The end of each primary's stream, by its name: what its replicas have, as soon as it is written.
+pub(crate) type Streams = Rc<RefCell<BTreeMap<String, u64>>>;
+
 pub(crate) struct Stub {
     seen: Rc<RefCell<Seen>>,
+    streams: Streams,
     cluster: Address,
     next: Instant,
     frozen: bool,
@@ -41,21 +45,21 @@ pub(crate) struct Stub {
 const TICK: Span = Span::millis(50);
 
 impl Stub {
-    pub(crate) fn new(seen: Rc<RefCell<Seen>>, cluster: Address) -> Self {
+    pub(crate) fn new(seen: Rc<RefCell<Seen>>, streams: Streams, cluster: Address) -> Self {
         {
             let mut seen = seen.borrow_mut();
             let offset = seen.offset;
             let lives = seen.lives + 1;
             *seen = Seen { offset, lives, ..Seen::default() };
         }
-        Stub { seen, cluster, next: Instant(0), frozen: false }
+        Stub { seen, streams, cluster, next: Instant(0), frozen: false }
     }
 
     fn tick(&mut self, now: Now, out: &mut Out) {
         self.next = now.mono + TICK;
         let mut seen = self.seen.borrow_mut();
         if !self.frozen {
-            seen.offset += 10;
+            self.move_on(now, &mut seen);
         }
         let offset = seen.offset;
         let state = ToCluster::State { offset, linked: true, data_age_ms: Some(0), empty: true };
@@ -64,6 +68,19 @@ impl Stub {
             let words = words.into_iter().map(String::into_bytes).collect();
             let letter = ToCluster::Command { number: 1, words, empty: true };
             out.mail(self.cluster, Box::new(letter));
+        }
+    }
+
+    /// A primary writes while it may; a replica has what its primary has written.
+    fn move_on(&self, now: Now, seen: &mut Seen) {
+        let mut streams = self.streams.borrow_mut();
+        if let Some(primary) = &seen.following {
+            seen.offset = streams.get(primary).copied().unwrap_or(seen.offset);
+        } else if let Some(topology) = &seen.topology
+            && seen.lease.allows(now.mono)
+        {
+            seen.offset += 10;
+            streams.insert(topology.me().id.to_string(), seen.offset);
         }
     }
 
