@@ -154,6 +154,10 @@ impl Node {
         field("total_net_input_bytes", &self.vitals.net_input);
         field("total_net_output_bytes", &self.vitals.net_output);
         field("rejected_connections", &statistics.rejected_connections);
+        let [full, partial, refused] = self.replication.syncs;
+        field("sync_full", &full);
+        field("sync_partial_ok", &partial);
+        field("sync_partial_err", &refused);
         field("expired_keys", &self.data.counters.expired);
         field("evicted_keys", &0);
         field("keyspace_hits", &self.data.counters.hits);

@@ -51,6 +51,7 @@ impl Node {
             CommandId::ConfigSet => self.config_set(&args[2..], reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
+                self.replication.syncs = [0; 3];
                 self.vitals.max_turn_us = 0;
                 turn.out.act(Action::ResetMaxTurn);
                 reply.ok();

@@ -18,7 +18,9 @@ mod report;
 mod server;
 mod stages;
 
+pub(crate) use client::Client;
 pub(crate) use options::Options;
+pub(crate) use server::{Program, Server};
 
 use std::fs::File;
 

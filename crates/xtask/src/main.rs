@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod soak;
 mod test;
 mod tidy;
 mod tree;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Task {
     /// Measure our server beside Valkey and Redis on this machine
     Bench(Box<bench::Options>),
+    /// Watch one figure over a long run
+    Soak(soak::Options),
     /// Run everything a change must pass, up to the first red
     Test,
     /// Check the house rules: edges, budgets, bans, words
@@ -32,6 +35,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Soak(options) => soak::run(&options),
         Task::Test => test::run(),
         Task::Tidy(options) => tidy::run(&options),
     };

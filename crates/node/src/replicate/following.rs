@@ -85,6 +85,8 @@ impl Node {
             return;
         }
         self.leave_primary(now, out);
+        // Our own replicas learn the new name when they ask again.
+        self.drop_replicas(out);
         let id = self.replication.new_id();
         let end = self.replication.end();
         self.replication.identity = if self.replication.placed {

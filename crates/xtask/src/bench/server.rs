@@ -51,7 +51,8 @@ pub(crate) fn start_all(programs: &[Program]) -> Result<Vec<Server>> {
 }
 
 impl Server {
-    fn start(program: &Program) -> Result<Self> {
+    /// Starts one where this thread may run.
+    pub(crate) fn start(program: &Program) -> Result<Self> {
         let port = free_port()?;
         let folder =
             std::env::temp_dir().join(format!("holdfast-bench-{}-{port}", std::process::id()));

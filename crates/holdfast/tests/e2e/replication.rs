@@ -1,0 +1,287 @@
+//! Replication between real processes: ours with ours, and both ways with redis-server.
+
+use crate::client::{Client, request, requests, show};
+use crate::relay::Relay;
+use crate::server::{Home, Program, Server, until};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::thread;
+
+const PAIRS: [(Program, Program); 3] = [
+    (Program::Holdfast, Program::Redis),
+    (Program::Redis, Program::Holdfast),
+    (Program::Holdfast, Program::Holdfast),
+];
+
+fn start(program: Program, more: &[&str]) -> Server {
+    let directives =
+        ["--save", "", "--repl-backlog-size", "256mb", "--repl-ping-replica-period", "1"];
+    Server::of(program, Home::new(), &[&directives, more].concat())
+}
+
+fn follow(replica: &Server, port: u16) {
+    assert_eq!(replica.client().line(&format!("REPLICAOF 127.0.0.1 {port}")), "+OK");
+}
+
+fn linked(replica: &Server) {
+    let mut client = replica.client();
+    until("the link is up", || (client.info("master_link_status") == "up").then_some(()));
+}
+
+fn count(server: &Server, field: &str) -> u64 {
+    server.client().info(field).parse().expect("a number")
+}
+
+/// Writes in three databases until told to stop; counts its rounds.
+fn write_on(port: u16, stop: &AtomicBool, rounds: &AtomicUsize) {
+    let mut client = Client::connect(port);
+    while !stop.load(Relaxed) {
+        let round = rounds.fetch_add(1, Relaxed);
+        let lines: Vec<String> = (0..20)
+            .flat_map(|i| {
+                let key = (round * 20 + i) * 7919 % 5000;
+                [
+                    format!("SET w:{key} {round}"),
+                    format!("INCR n:{}", key % 50),
+                    format!("SET e:{key} x PX {}", 20 + key % 200),
+                    format!("EXPIRE w:{} 1000", key / 2),
+                    format!("DEL w:{}", key / 3),
+                    format!("MOVE w:{} {}", key / 5, (round + 1) % 3),
+                ]
+            })
+            .chain([format!("SELECT {}", round % 3)])
+            .chain((round % 10 == 0).then(|| String::from("SWAPDB 0 2")))
+            .collect();
+        client.send(&requests(lines.iter().map(String::as_str)));
+        lines.iter().for_each(|_| drop(client.read()));
+    }
+}
+
+/// Ends the writer also when a test fails: its thread would be waited for.
+struct Stop<'s>(&'s AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
+/// Runs `disturb` beside a writer, which has written before and goes on after it.
+fn under_writes(primary: &Server, disturb: impl FnOnce()) {
+    let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let written = |what: &str| {
+        let before = rounds.load(Relaxed);
+        until(what, || (rounds.load(Relaxed) > before + 10).then_some(()));
+    };
+    thread::scope(|scope| {
+        let _stop = Stop(&stop);
+        scope.spawn(|| write_on(primary.port, &stop, &rounds));
+        written("the writer writes");
+        disturb();
+        written("the writer goes on");
+    });
+}
+
+/// Every key, value and time of expiry, but for those that live for moments only.
+fn content(server: &Server) -> Vec<String> {
+    let mut client = server.client();
+    let mut content = Vec::new();
+    for db in 0..3 {
+        assert_eq!(client.line(&format!("SELECT {db}")), "+OK");
+        let keys = client.line("KEYS *");
+        let mut keys: Vec<&str> = keys.trim_matches(['[', ']']).split_whitespace().collect();
+        keys.retain(|key| !key.starts_with("e:"));
+        keys.sort_unstable();
+        let asked = |key: &&str| [request(&["GET", key]), request(&["PEXPIRETIME", key])].concat();
+        client.send(&keys.iter().flat_map(asked).collect::<Vec<u8>>());
+        for key in keys {
+            let (value, expiry) = (show(&client.read()), show(&client.read()));
+            content.push(format!("{db} {key} {value} {expiry}"));
+        }
+    }
+    content
+}
+
+fn assert_equal(replica: &Server, primary: &Server) {
+    linked(replica);
+    let (mut ours, mut theirs) = (replica.client(), primary.client());
+    until("the replica is where its primary is", || {
+        let at = theirs.info("master_repl_offset");
+        (ours.info("master_repl_offset") == at).then_some(())
+    });
+    let (ours, theirs) = (content(replica), content(primary));
+    let differing = ours.iter().zip(&theirs).find(|(ours, theirs)| ours != theirs);
+    assert!(ours == theirs, "{} and {}: {differing:?}", ours.len(), theirs.len());
+}
+
+#[test]
+fn full_and_partial_syncs_under_writes() {
+    for (of_primary, of_replica) in PAIRS {
+        let (primary, replica) = (start(of_primary, &[]), start(of_replica, &[]));
+        let relay = Relay::to(primary.port);
+        under_writes(&primary, || {
+            follow(&replica, relay.port);
+            linked(&replica);
+        });
+        assert_equal(&replica, &primary);
+        assert_eq!(count(&primary, "sync_full"), 1, "{of_primary:?} {of_replica:?}");
+        for cut in 1..4 {
+            assert_eq!(primary.client().line("SELECT 1"), "+OK");
+            under_writes(&primary, || {
+                relay.cut();
+                until("the replica asks again", || {
+                    (count(&primary, "sync_partial_ok") >= cut).then_some(())
+                });
+            });
+            assert_equal(&replica, &primary);
+        }
+        assert_eq!(count(&primary, "sync_full"), 1, "{of_primary:?} {of_replica:?}");
+        assert!(!replica.home.printed().contains("CRITICAL"));
+    }
+}
+
+#[test]
+fn the_other_framing_of_a_snapshot_is_read_with_the_stream_behind_it() {
+    let arguments = ["--repl-diskless-sync", "no"];
+    let (primary, replica) = (start(Program::Redis, &arguments), start(Program::Holdfast, &[]));
+    let mut client = primary.client();
+    let values: Vec<u8> =
+        (0..50_000).flat_map(|n| request(&["SET", &format!("k:{n}"), &"v".repeat(100)])).collect();
+    client.send(&values);
+    (0..50_000).for_each(|_| drop(client.read()));
+    under_writes(&primary, || {
+        follow(&replica, primary.port);
+        linked(&replica);
+    });
+    assert_equal(&replica, &primary);
+    assert_eq!(count(&primary, "sync_full"), 1);
+}
+
+#[test]
+fn a_large_value_and_a_transaction_survive_cuts() {
+    for (of_primary, of_replica) in PAIRS {
+        let arguments = ["--repl-backlog-size", "64mb"];
+        let (primary, replica) = (start(of_primary, &arguments), start(of_replica, &arguments));
+        let relay = Relay::to(primary.port);
+        follow(&replica, relay.port);
+        linked(&replica);
+        let mut client = primary.client();
+        for round in 0..10 {
+            let value = format!("{round}").repeat(2 << 20);
+            client.send(&request(&["SELECT", "2"]));
+            client.send(&request(&["SET", &format!("big:{round}"), &value]));
+            client.send(&request(&["SET", &format!("after:{round}"), "1"]));
+            relay.cut();
+            (0..3).for_each(|_| assert_eq!(show(&client.read()), "+OK"));
+        }
+        assert_equal(&replica, &primary);
+        assert_eq!(count(&primary, "sync_full"), 1, "{of_primary:?} {of_replica:?}");
+    }
+}
+
+#[test]
+fn transactions_of_redis_arrive_whole() {
+    let (primary, replica) = (start(Program::Redis, &[]), start(Program::Holdfast, &[]));
+    follow(&replica, primary.port);
+    linked(&replica);
+    let mut client = primary.client();
+    let padding = "x".repeat(100_000);
+    for n in 0..50 {
+        let n = n.to_string();
+        let words = [vec!["MULTI"], vec!["SET", "a", &n], vec!["SET", "p", &padding]];
+        let rest = [vec!["SET", "b", &n], vec!["EXEC"]];
+        let bytes: Vec<u8> = words.iter().chain(&rest).flat_map(|line| request(line)).collect();
+        client.send(&bytes);
+        (0..5).for_each(|_| drop(client.read()));
+        let pair = replica.client().line("MGET a b");
+        let pair: Vec<&str> = pair.trim_matches(['[', ']']).split(' ').collect();
+        assert_eq!(pair[0], pair[1]);
+    }
+    assert_equal(&replica, &primary);
+}
+
+#[test]
+fn a_promoted_replica_of_either_kind_is_followed_partially() {
+    for (of_primary, of_replica) in PAIRS {
+        let arguments = ["--repl-ping-replica-period", "3600"];
+        let (primary, first) = (start(of_primary, &arguments), start(of_replica, &arguments));
+        let second = start(Program::Holdfast, &arguments);
+        under_writes(&primary, || {
+            for replica in [&first, &second] {
+                follow(replica, primary.port);
+                linked(replica);
+            }
+        });
+        assert_equal(&first, &primary);
+        assert_equal(&second, &primary);
+        assert_eq!(first.client().line("REPLICAOF NO ONE"), "+OK");
+        under_writes(&first, || {
+            follow(&second, first.port);
+            follow(&primary, first.port);
+            linked(&second);
+            linked(&primary);
+        });
+        assert_equal(&second, &first);
+        assert_equal(&primary, &first);
+        assert_eq!(count(&first, "sync_partial_ok"), 2, "{of_primary:?} {of_replica:?}");
+        assert_eq!(count(&first, "sync_full"), 0);
+    }
+}
+
+#[test]
+fn a_chain_of_both_kinds() {
+    for (of_top, of_middle) in PAIRS {
+        for of_leaf in [Program::Holdfast, Program::Redis] {
+            let [top, middle, leaf] = [of_top, of_middle, of_leaf].map(|of| start(of, &[]));
+            follow(&middle, top.port);
+            linked(&middle);
+            let mut client = top.client();
+            assert_eq!(client.line("SELECT 2"), "+OK");
+            assert_eq!(client.line("SET first 1"), "+OK");
+            assert_equal(&middle, &top);
+            follow(&leaf, middle.port);
+            linked(&leaf);
+            // The stream does not name its database again.
+            assert_eq!(client.line("SET second 2"), "+OK");
+            assert_equal(&leaf, &top);
+            assert_eq!(content(&leaf).len(), 2);
+            under_writes(&top, || {});
+            assert_equal(&leaf, &top);
+        }
+    }
+}
+
+#[test]
+fn a_primary_with_a_password() {
+    for (of_primary, of_replica) in PAIRS {
+        let primary = start(of_primary, &["--requirepass", "secret", "--masterauth", "secret"]);
+        let replica = start(of_replica, &["--masterauth", "wrong"]);
+        follow(&replica, primary.port);
+        let mut client = replica.client();
+        until("the password is refused", || {
+            replica.home.printed().contains("Unable to AUTH").then_some(())
+        });
+        assert_eq!(client.info("master_link_status"), "down");
+        assert_eq!(client.line("CONFIG SET masterauth secret"), "+OK");
+        linked(&replica);
+        let mut client = primary.client();
+        assert_eq!(client.line("AUTH secret"), "+OK");
+        assert_eq!(client.line("SET a 1"), "+OK");
+        assert_eq!(client.line("WAIT 1 60000"), ":1");
+        assert_eq!(replica.client().line("GET a"), "1");
+    }
+}
+
+#[test]
+fn wait_counts_replicas_of_either_kind() {
+    let primary = start(Program::Holdfast, &[]);
+    let replicas = [start(Program::Redis, &[]), start(Program::Holdfast, &[])];
+    for replica in &replicas {
+        follow(replica, primary.port);
+        linked(replica);
+    }
+    let mut client = primary.client();
+    assert_eq!(client.line("SET a 1"), "+OK");
+    assert_eq!(client.line("WAIT 2 60000"), ":2");
+    assert_eq!(client.line("SET a 2"), "+OK");
+    assert_eq!(client.line("WAIT 3 50"), ":2");
+}

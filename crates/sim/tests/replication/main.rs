@@ -1,0 +1,7 @@
+//! Replication between whole servers on virtual time, under faults.
+
+mod cases;
+mod deployment;
+mod faults;
+mod probe;
+mod swarm;

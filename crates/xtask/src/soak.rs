@@ -1,0 +1,159 @@
+//! `cargo xtask soak`: long runs that watch one figure.
+//!
+//! `full-sync`: a replica is attached to a million keys under paced writes; the longest turn of the
+//! primary and of the replica must stay under two milliseconds, and both must be equal in the end.
+
+use crate::bench::{Client, Program, Server};
+use anyhow::{Context, Result, bail};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What to run.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// The case: `full-sync`
+    #[arg(long, default_value = "full-sync")]
+    case: String,
+    /// A built `holdfast`
+    #[arg(long, value_name = "PATH", default_value = "target/release/holdfast")]
+    ours: PathBuf,
+    /// How many keys there are
+    #[arg(long, default_value_t = 1_000_000)]
+    keys: u64,
+    /// How many of them are written a second
+    #[arg(long, default_value_t = 20_000)]
+    rate: u64,
+}
+
+/// No turn may take longer, in microseconds.
+const LONGEST: u64 = 2000;
+/// Nothing may take longer than this.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs the case that the options name.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    match options.case.as_str() {
+        "full-sync" => full_sync(options),
+        other => bail!("there is no case {other}"),
+    }
+}
+
+fn full_sync(options: &Options) -> Result<()> {
+    let program = Program::like_redis("holdfast", options.ours.clone(), Some("server"));
+    let (primary, replica) = (Server::start(&program)?, Server::start(&program)?);
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, primary.port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    for from in (0..options.keys).step_by(10_000) {
+        write(&mut stream, from..options.keys.min(from + 10_000), options.keys)?;
+    }
+    let stop = AtomicBool::new(false);
+    let figures = thread::scope(|scope| {
+        let writer = scope.spawn(|| pace(&mut stream, options, &stop));
+        let figures = attach(&primary, &replica);
+        stop.store(true, Relaxed);
+        let writes = writer.join().map_err(|_| anyhow::anyhow!("the writer failed"))??;
+        figures.map(|figures| (figures, writes))
+    });
+    let ((took, of_primary, of_replica), writes) = figures?;
+    compare(&primary, &replica, options.keys)?;
+    let seconds = took.as_secs_f64();
+    println!("synced in {seconds:.1} s under {writes} writes, longest turn in microseconds:");
+    println!("primary {of_primary}, replica {of_replica} (target: {LONGEST})");
+    if of_primary > LONGEST {
+        bail!("the primary's longest turn is over the target");
+    }
+    Ok(())
+}
+
+/// Sets keys in one pipeline and takes the replies.
+fn write(stream: &mut TcpStream, keys: std::ops::Range<u64>, all: u64) -> Result<()> {
+    let mut bytes = Vec::new();
+    let count = keys.end - keys.start;
+    for n in keys {
+        let key = n.wrapping_mul(7919) % all;
+        write!(bytes, "*3\r\n$3\r\nSET\r\n$11\r\nkey:{key:07}\r\n$32\r\n{n:032}\r\n")?;
+    }
+    stream.write_all(&bytes)?;
+    let mut replies = vec![0; count as usize * 5];
+    stream.read_exact(&mut replies)?;
+    Ok(())
+}
+
+/// Writes at the rate asked for, in portions of a hundredth of a second; how many.
+fn pace(stream: &mut TcpStream, options: &Options, stop: &AtomicBool) -> Result<u64> {
+    let began = Instant::now();
+    let portion = options.rate / 100;
+    let mut written = 0;
+    while !stop.load(Relaxed) {
+        write(stream, written..written + portion, options.keys)?;
+        written += portion;
+        let due = began + Duration::from_nanos(written * 1_000_000_000 / options.rate);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    Ok(written)
+}
+
+/// Attaches the replica; how long it took, and the longest turns meanwhile.
+fn attach(primary: &Server, replica: &Server) -> Result<(Duration, u64, u64)> {
+    let (mut a, mut b) = (Client::connect(primary.port)?, Client::connect(replica.port)?);
+    // The writer has found its pace.
+    thread::sleep(Duration::from_secs(1));
+    a.ask("CONFIG RESETSTAT")?;
+    b.ask("CONFIG RESETSTAT")?;
+    let began = Instant::now();
+    b.ask(&format!("REPLICAOF 127.0.0.1 {}", primary.port))?;
+    while b.info("replication", "master_link_status")?.as_deref() != Some("up") {
+        if began.elapsed() > PATIENCE {
+            bail!("the replica does not come up");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let took = began.elapsed();
+    // The facts about the process come ten times a second.
+    thread::sleep(Duration::from_secs(1));
+    Ok((took, longest(&mut a)?, longest(&mut b)?))
+}
+
+fn longest(client: &mut Client) -> Result<u64> {
+    let text = client.info("stats", "max_turn_us")?.context("INFO has no max_turn_us")?;
+    Ok(text.parse()?)
+}
+
+/// Waits until the replica is where the primary is, and compares all values.
+fn compare(primary: &Server, replica: &Server, keys: u64) -> Result<()> {
+    let (mut a, mut b) = (Client::connect(primary.port)?, Client::connect(replica.port)?);
+    let began = Instant::now();
+    let field = "master_repl_offset";
+    while a.info("replication", field)? != b.info("replication", field)? {
+        if began.elapsed() > PATIENCE {
+            bail!("the replica does not catch up");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    if a.ask("DBSIZE")? != b.ask("DBSIZE")? {
+        bail!("the replica has another number of keys");
+    }
+    let connect = |server: &Server| TcpStream::connect((Ipv4Addr::LOCALHOST, server.port));
+    let (mut a, mut b) = (connect(primary)?, connect(replica)?);
+    for from in (0..keys).step_by(10_000) {
+        let range = from..keys.min(from + 10_000);
+        if values(&mut a, range.clone())? != values(&mut b, range)? {
+            bail!("the replica has another value after key {from}");
+        }
+    }
+    Ok(())
+}
+
+/// The replies to GET of these keys; every value has 32 bytes.
+fn values(stream: &mut TcpStream, keys: std::ops::Range<u64>) -> Result<Vec<u8>> {
+    let mut replies = vec![0; (keys.end - keys.start) as usize * 39];
+    let requests: String =
+        keys.map(|n| format!("*2\r\n$3\r\nGET\r\n$11\r\nkey:{n:07}\r\n")).collect();
+    stream.write_all(requests.as_bytes())?;
+    stream.read_exact(&mut replies)?;
+    Ok(replies)
+}
