@@ -92,7 +92,7 @@ impl Cluster {
         if let (Way::Up(_, since), Some(asked)) = (member.way, asked) {
             let half = Span(timeout.0 / 2);
             let old = now.mono.since(since) > timeout;
-            if old && asked > half && silence > half {
+            if old && asked > half && (silence > half || asked > timeout) {
                 // It may be the link alone that is dead.
                 self.unlink(key, out);
             }
