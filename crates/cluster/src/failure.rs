@@ -43,8 +43,17 @@ impl Cluster {
         }
         if member.is(flag::HANDSHAKE) && now.mono.since(member.times.created) > patience {
             self.drop_member(key, out);
-        } else if member.way == Way::None {
-            self.connect(key, out);
+            return;
+        }
+        // A lost SYN is tried again by the kernel ever more rarely; we do not wait for that.
+        let give_up = Span(patience.0 / 2);
+        let call = match member.way {
+            Way::None => true,
+            Way::Connecting(since) => now.mono.since(since) > give_up,
+            Way::Up(..) => false,
+        };
+        if call {
+            self.connect(now, key, out);
         }
     }
 
@@ -83,7 +92,7 @@ impl Cluster {
         if let (Way::Up(_, since), Some(asked)) = (member.way, asked) {
             let half = Span(timeout.0 / 2);
             let old = now.mono.since(since) > timeout;
-            if old && asked > half && silence > half {
+            if old && asked > half && (silence > half || asked > timeout) {
                 // It may be the link alone that is dead.
                 self.unlink(key, out);
             }

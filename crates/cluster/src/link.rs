@@ -87,7 +87,13 @@ impl Cluster {
         peer: &Peer,
         out: &mut Out,
     ) {
-        let Some(key) = self.links.calls.remove(&token) else { return };
+        let Some(key) = self.links.calls.remove(&token) else {
+            // A call that was given up.
+            if Self::owns_token(token) {
+                out.close(conn);
+            }
+            return;
+        };
         let Some(member) = self.members.get_mut(key) else { return out.close(conn) };
         member.way = Way::Up(conn, now.mono);
         let meet = member.is(flag::MEET);
@@ -141,14 +147,20 @@ impl Cluster {
     }
 
     /// Calls a member.
-    pub(crate) fn connect(&mut self, key: Key, out: &mut Out) {
+    pub(crate) fn connect(&mut self, now: Now, key: Key, out: &mut Out) {
+        self.links.calls.retain(|_, called| *called != key);
         let Some(member) = self.members.get(key) else { return };
         let Ok(ip) = member.place.ip.parse::<IpAddr>() else { return };
         let to = SocketAddr::new(ip, member.place.bus_port);
         let token = self.links.token(key);
         out.act(Action::Connect { token, to, from: None });
         if let Some(member) = self.members.get_mut(key) {
-            member.way = Way::Connecting;
+            member.way = Way::Connecting(now.mono);
+            // Whoever cannot be called is silent.
+            if member.times.ping_sent.is_none() {
+                member.times.ping_sent = Some(now.mono);
+                member.times.ping_wall = now.wall;
+            }
         }
     }
 

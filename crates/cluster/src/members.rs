@@ -49,7 +49,8 @@ pub(crate) struct Trust {
 pub(crate) enum Way {
     #[default]
     None,
-    Connecting,
+    /// Called at this time.
+    Connecting(Instant),
     Up(ConnId, Instant),
 }
 
