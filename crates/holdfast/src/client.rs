@@ -3,8 +3,9 @@
 use crate::connection::Connection;
 use crate::topology;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
-use wire::slot::slot;
+use wire::slot::{SLOTS, slot};
 use wire::value::Value;
 
 /// Host and port.
@@ -14,8 +15,8 @@ type Address = (String, u16);
 pub(crate) struct Client {
     /// Where to ask for the cluster when nothing else is known.
     seeds: Vec<Address>,
-    /// Last slot of each run, with its owner.
-    owners: BTreeMap<u16, Address>,
+    /// The owner of each slot, as far as known; empty before the first look.
+    owners: Vec<Option<Rc<Address>>>,
     connections: BTreeMap<Address, Connection>,
     timeout: Duration,
 }
@@ -26,7 +27,7 @@ const REDIRECTIONS: usize = 16;
 impl Client {
     /// A client that has not looked anywhere yet.
     pub(crate) fn new(seeds: Vec<Address>, timeout: Duration) -> Self {
-        Client { seeds, owners: BTreeMap::new(), connections: BTreeMap::new(), timeout }
+        Client { seeds, owners: Vec::new(), connections: BTreeMap::new(), timeout }
     }
 
     /// Sends a request to the owner of `key`'s slot. An error is the last one met; it says nothing
@@ -36,21 +37,28 @@ impl Client {
         if self.owners.is_empty() {
             self.refresh()?;
         }
-        let mut target = self.owner(slot);
+        let mut target = self.owners.get(usize::from(slot)).cloned().flatten();
         for _ in 0..REDIRECTIONS {
-            let address = target.take().ok_or("CLUSTERDOWN Hash slot not served")?;
+            let Some(address) = target.take() else {
+                // The next request looks again.
+                self.owners.clear();
+                return Err(String::from("CLUSTERDOWN Hash slot not served"));
+            };
             let reply = match self.send(&address, words) {
                 Ok(reply) => reply,
                 Err(error) => {
                     // Whoever owns the slot now, it is worth asking the others.
-                    self.connections.remove(&address);
+                    self.connections.remove(&*address);
                     self.owners.clear();
                     return Err(format!("{}:{}: {error}", address.0, address.1));
                 }
             };
             match redirection(&reply, &address.0) {
                 Some(to) => {
-                    self.owners.insert(slot, to.clone());
+                    let to = Rc::new(to);
+                    if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
+                        *owner = Some(Rc::clone(&to));
+                    }
                     target = Some(to);
                 }
                 None => {
@@ -77,10 +85,6 @@ impl Client {
         connection.expect("it was put there just now").call(words)
     }
 
-    fn owner(&self, slot: u16) -> Option<Address> {
-        self.owners.range(slot..).next().map(|(_, address)| address.clone())
-    }
-
     /// Learns the owners of all slots from the first node that answers.
     fn refresh(&mut self) -> Result<(), String> {
         let known: Vec<Address> = self.connections.keys().chain(&self.seeds).cloned().collect();
@@ -91,9 +95,11 @@ impl Client {
                     self.seeds.extend(nodes.iter().map(|node| (node.host.clone(), node.port)));
                     self.seeds.sort();
                     self.seeds.dedup();
-                    for node in nodes.iter().filter(|node| !node.failing) {
-                        for (_, last) in &node.slots {
-                            self.owners.insert(*last, (node.host.clone(), node.port));
+                    self.owners = vec![None; SLOTS];
+                    for node in nodes {
+                        let address = Rc::new((node.host, node.port));
+                        for slot in node.slots.into_iter().flat_map(|(first, last)| first..=last) {
+                            self.owners[usize::from(slot)] = Some(Rc::clone(&address));
                         }
                     }
                     return Ok(());

@@ -53,7 +53,7 @@ fn story(seed: u64) {
     let mut primary = 0;
     d.chatter(0, writer(seed * 31));
     d.follow(1, 0);
-    d.follow(2, if seed % 2 == 0 { 0 } else { 1 });
+    d.follow(2, if seed.is_multiple_of(2) { 0 } else { 1 });
     for _ in 0..12 {
         let pause = d.world.chance().between(10, 1500);
         d.world.run_for(Span::millis(pause));
