@@ -17,7 +17,7 @@ pub(crate) fn writer(mut n: u64) -> impl FnMut() -> Vec<u8> {
             4 => format!("APPEND a:{} {n}", key % 10),
             5 => format!("EXPIRE w:{key} 1000"),
             6 => format!("MOVE w:{key} {}", (n + 1) % 3),
-            7 if n % 5 == 0 => String::from("SWAPDB 0 1"),
+            7 if n.is_multiple_of(5) => String::from("SWAPDB 0 1"),
             8 => format!("COPY w:{key} c:{key} REPLACE"),
             9 => format!("GETEX e:{key} PX 700"),
             10 if n % 1001 == 10 => String::from("FLUSHDB"),

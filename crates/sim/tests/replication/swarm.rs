@@ -25,7 +25,7 @@ fn disturb(d: &mut Deployment, primary: &mut usize) {
             d.world.restart(d.machines[a]);
             d.follow(a, *primary);
         }
-        7 if a != b && a != *primary && b != a => {
+        7 if a != b && a != *primary => {
             // Another order: a chain, if the other one follows the primary.
             let to = if b == *primary { b } else { *primary };
             d.follow(a, to);
@@ -53,7 +53,7 @@ fn story(seed: u64) {
     let mut primary = 0;
     d.chatter(0, writer(seed * 31));
     d.follow(1, 0);
-    d.follow(2, if seed % 2 == 0 { 0 } else { 1 });
+    d.follow(2, if seed.is_multiple_of(2) { 0 } else { 1 });
     for _ in 0..12 {
         let pause = d.world.chance().between(10, 1500);
         d.world.run_for(Span::millis(pause));
