@@ -87,19 +87,11 @@ fn speak(mut stream: &TcpStream, manner: &Manner) -> std::io::Result<()> {
     }
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
-    let mut psync = false;
     while reader.read_line(&mut line)? > 0 {
         let word = line.trim_end().to_ascii_lowercase();
         match word.as_str() {
             "ping" => stream.write_all(b"+PONG\r\n")?,
-            "listening-port" | "capa" if line.len() > 6 || !psync => {
-                // One REPLCONF has three words of this kind.
-                if word == "listening-port" {
-                    stream.write_all(b"+OK\r\n")?;
-                } else if !std::mem::replace(&mut psync, true) {
-                    stream.write_all(b"+OK\r\n")?;
-                }
-            }
+            "replconf" => stream.write_all(b"+OK\r\n")?,
             "psync" => {
                 stream.write_all(&manner.answer)?;
                 return Ok(());

@@ -49,7 +49,7 @@ fn write_on(port: u16, stop: &AtomicBool, rounds: &AtomicUsize) {
                 ]
             })
             .chain([format!("SELECT {}", round % 3)])
-            .chain(round.is_multiple_of(10).then(|| String::from("SWAPDB 0 2")))
+            .chain((round.is_multiple_of(10)).then(|| String::from("SWAPDB 0 2")))
             .collect();
         client.send(&requests(lines.iter().map(String::as_str)));
         lines.iter().for_each(|_| drop(client.read()));

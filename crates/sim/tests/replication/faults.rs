@@ -82,7 +82,7 @@ fn kills_in_mid_sync_leave_no_half_data() {
         d.world.run_for(Span::millis(200 + 70 * seed));
         assert_eq!(d.info(1, "master_sync_in_progress"), "1");
         assert_eq!(d.ask(1, "GET own"), "1");
-        if seed % 2 == 0 {
+        if seed.is_multiple_of(2) {
             d.world.kill(d.machines[1]);
             d.world.run_for(Span::secs(1));
             assert_eq!(d.info(0, "connected_slaves"), "0");

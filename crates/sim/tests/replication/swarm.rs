@@ -25,7 +25,7 @@ fn disturb(d: &mut Deployment, primary: &mut usize) {
             d.world.restart(d.machines[a]);
             d.follow(a, *primary);
         }
-        7 if a != b && a != *primary && b != a => {
+        7 if a != b && a != *primary => {
             // Another order: a chain, if the other one follows the primary.
             let to = if b == *primary { b } else { *primary };
             d.follow(a, to);
