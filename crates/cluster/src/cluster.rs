@@ -5,7 +5,6 @@ use crate::chance::Chance;
 use crate::config::{Config, Setup};
 use crate::election::Election;
 use crate::health::Health;
-use crate::hollow::Hollow;
 use crate::lease::Grants;
 use crate::link::Links;
 use crate::mail::{ToCluster, ToNode};
@@ -41,7 +40,6 @@ pub struct Cluster {
     pub(crate) data: Data,
     /// The primary the node was last told to replicate, and where.
     pub(crate) followed: Option<(NodeId, Place)>,
-    pub(crate) hollow: Hollow,
 }
 
 /// Regular work.
@@ -96,7 +94,6 @@ impl Cluster {
             clock: Clock::default(),
             data: Data::default(),
             followed: None,
-            hollow: Hollow::default(),
         }
     }
 

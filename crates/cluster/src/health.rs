@@ -1,6 +1,7 @@
 //! Whether the cluster is up, as we see it.
 
 use crate::cluster::Cluster;
+use crate::hollow::Hollow;
 use machine::{Instant, Level, Now, Out, Span};
 use wire::bus::flag;
 
@@ -16,6 +17,8 @@ pub(crate) struct Health {
     /// Primaries with slots.
     pub(crate) size: usize,
     pub(crate) dirty: bool,
+    /// Whether we keep silent after a start.
+    pub(crate) hollow: Hollow,
     /// When we began to look.
     pub(crate) first: Instant,
     /// When we were last among a minority.

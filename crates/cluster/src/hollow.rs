@@ -22,7 +22,7 @@ pub(crate) struct Hollow {
 impl Cluster {
     /// Whether we keep silent.
     pub(crate) fn is_hollow(&self) -> bool {
-        self.hollow.since.is_some()
+        self.health.hollow.since.is_some()
     }
 
     /// At the start: a primary with slots that had replicas begins in silence.
@@ -32,7 +32,7 @@ impl Cluster {
         let slots = me.slots;
         let followed = self.members.others().any(|(_, member)| member.primary == Some(id));
         if me.is_primary() && slots > 0 && followed {
-            self.hollow = Hollow { since: Some(now.mono), ..Hollow::default() };
+            self.health.hollow = Hollow { since: Some(now.mono), ..Hollow::default() };
             out.log(
                 Level::Notice,
                 format_args!("Silent until it is clear that no replica has newer data"),
@@ -42,19 +42,19 @@ impl Cluster {
 
     /// The node said whether it holds any key.
     pub(crate) fn hollow_told(&mut self, empty: bool) {
-        self.hollow.told = true;
-        self.hollow.empty = empty;
+        self.health.hollow.told = true;
+        self.health.hollow.empty = empty;
     }
 
     /// Looks whether the silence can end.
     pub(crate) fn reconsider_silence(&mut self, now: Now, out: &mut Out) {
-        let Some(since) = self.hollow.since else { return };
+        let Some(since) = self.health.hollow.since else { return };
         let me = self.members.me();
         let mine = me.slots;
         if !me.is_primary() || mine == 0 {
             return self.end_silence(now, "another node has taken over", out);
         }
-        if !self.hollow.told {
+        if !self.health.hollow.told {
             return;
         }
         let (id, offset) = (me.id, self.data.offset);
@@ -66,13 +66,13 @@ impl Cluster {
         let patience = Span::millis(self.config.node_timeout);
         if heard == replicas().count() {
             self.end_silence(now, "no replica has newer data", out);
-        } else if now.mono.since(since) > patience && !self.hollow.empty {
+        } else if now.mono.since(since) > patience && !self.health.hollow.empty {
             self.end_silence(now, "no replica that can be heard has newer data", out);
         }
     }
 
     fn end_silence(&mut self, now: Now, why: &str, out: &mut Out) {
-        self.hollow.since = None;
+        self.health.hollow.since = None;
         // Peers wait for answers to PINGs that we never gave; over new links they ask again.
         self.drop_all_links(now, out);
         self.changed_config();

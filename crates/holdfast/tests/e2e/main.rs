@@ -6,6 +6,7 @@
 mod bad_input;
 mod basics;
 mod client;
+mod cluster;
 mod command_line;
 mod crowd;
 mod damage;

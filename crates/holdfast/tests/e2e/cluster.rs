@@ -1,0 +1,163 @@
+//! A local cluster under `holdfast up`, and what becomes of it when a primary dies.
+
+use crate::server::HOLDFAST;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const NODES: u16 = 6;
+/// From a crash until all slots are served again, with a node-timeout of two seconds: two until it
+/// is noticed, up to one until the election, and room for a busy machine.
+const BACK: f64 = 6.0;
+
+/// A cluster that ends with the test.
+struct Up {
+    process: Child,
+    dir: TempDir,
+    port: u16,
+}
+
+impl Up {
+    fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a folder");
+        let port = free_ports();
+        let mut process = Command::new(HOLDFAST)
+            .args(["up", "--port", &port.to_string(), "--dir"])
+            .arg(dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let served = lines.by_ref().map_while(Result::ok).any(|line| line.contains("Connect with"));
+        assert!(served, "the cluster did not form");
+        // Whoever does not read a pipe stops the writer in the end.
+        std::thread::spawn(move || lines.for_each(drop));
+        Up { process, dir, port }
+    }
+
+    /// The pid of a node, from the first lines of its log.
+    fn pid(&self, index: u16) -> Pid {
+        let log = self.dir.path().join((self.port + index).to_string()).join("node.log");
+        let text = fs::read_to_string(log).expect("a log");
+        let last = text.lines().last().expect("a line");
+        let pid = last.split(':').next().expect("a pid").parse().expect("a number");
+        Pid::from_raw(pid).expect("not zero")
+    }
+
+    fn check(&self, seconds: u32) -> Child {
+        Command::new(HOLDFAST)
+            .args(["check", "127.0.0.1", &self.port.to_string(), "--json", "--duration"])
+            .arg(seconds.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts")
+    }
+
+    fn say(&self, index: u16, words: &[&str]) -> String {
+        let port = (self.port + index).to_string();
+        let output = Command::new(HOLDFAST)
+            .args(["cli", "-p", &port])
+            .args(words)
+            .output()
+            .expect("it runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn wait(&self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+        let end = Instant::now() + Duration::from_secs(30);
+        while !done(self) {
+            assert!(Instant::now() < end, "not in time: {what}");
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.process.id() as i32) {
+            // It may have ended already.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = self.process.wait();
+    }
+}
+
+/// A run of ports that are free, and whose bus ports are.
+fn free_ports() -> u16 {
+    let first = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let start = first.local_addr().expect("an address").port() % 20_000 + 20_000;
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (0..500)
+        .map(|step| 20_000 + (start - 20_000 + step * 17) % 20_000)
+        .find(|first| (*first..first + NODES).all(|port| free(port) && free(port + 10_000)))
+        .expect("six ports in a row")
+}
+
+fn figure(output: &Output, name: &str) -> f64 {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let at = text.find(&format!("\"{name}\":")).expect(name) + name.len() + 3;
+    let digits: String =
+        text[at..].chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    digits.parse().expect("a number")
+}
+
+#[test]
+fn a_killed_primary_is_replaced_and_nothing_acknowledged_is_lost() {
+    let up = Up::start();
+    let check = up.check(10);
+    std::thread::park_timeout(Duration::from_secs(2));
+    up.wait("writes", |up| up.say(0, &["dbsize"]).trim() != "0");
+    kill_process(up.pid(0), Signal::KILL).expect("it runs");
+    let output = check.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(figure(&output, "lost"), 0.0);
+    assert!(figure(&output, "writes") > 1000.0);
+    assert!(figure(&output, "write_errors") > 0.0, "nothing was killed");
+    assert!(figure(&output, "longest_unavailability_s") < BACK, "{output:?}");
+    // The old primary was started again without data, and follows the new one.
+    up.wait("the old primary back as a replica", |up| {
+        up.say(0, &["info", "replication"]).contains("master_link_status:up")
+    });
+    up.wait("all slots", |up| up.say(0, &["cluster", "info"]).contains("cluster_state:ok"));
+}
+
+#[test]
+fn a_stopped_primary_acknowledges_nothing_when_it_goes_on() {
+    let up = Up::start();
+    let check = up.check(14);
+    up.wait("writes", |up| up.say(1, &["dbsize"]).trim() != "0");
+    let pid = up.pid(1);
+    kill_process(pid, Signal::STOP).expect("it runs");
+    up.wait("a new primary", |up| up.say(4, &["role"]).starts_with("master"));
+    std::thread::park_timeout(Duration::from_secs(2));
+    kill_process(pid, Signal::CONT).expect("it is there");
+    let output = check.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(figure(&output, "lost"), 0.0);
+    assert!(figure(&output, "longest_unavailability_s") < BACK, "{output:?}");
+    up.wait("the old primary back as a replica", |up| {
+        up.say(1, &["info", "replication"]).contains("master_link_status:up")
+    });
+}
+
+#[test]
+fn wrong_arguments_leave_nothing_behind() {
+    let up = Up::start();
+    let run = |args: &[&str]| {
+        let output = Command::new(HOLDFAST).arg("up").args(args).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let port = up.port.to_string();
+    let dir = up.dir.path().to_str().expect("a plain path");
+    assert!(run(&["--primaries", "2"]).contains("at least 3 primaries"));
+    assert!(run(&["--dir", dir]).contains("in use by another"));
+    let other = tempfile::tempdir().expect("a folder");
+    let other = other.path().to_str().expect("a plain path");
+    assert!(run(&["--port", &port, "--dir", other]).contains("cannot be used"));
+    assert!(run(&["--port", "60000", "--dir", other]).contains("choose --port"));
+}
