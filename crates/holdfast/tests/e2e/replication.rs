@@ -157,7 +157,7 @@ fn the_other_framing_of_a_snapshot_is_read_with_the_stream_behind_it() {
 }
 
 #[test]
-fn a_large_value_and_a_transaction_survive_cuts() {
+fn large_values_survive_cuts() {
     for (of_primary, of_replica) in PAIRS {
         let arguments = ["--repl-backlog-size", "64mb"];
         let (primary, replica) = (start(of_primary, &arguments), start(of_replica, &arguments));

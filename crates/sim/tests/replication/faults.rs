@@ -120,7 +120,7 @@ fn a_replica_stuck_in_its_snapshot_is_let_go() {
         let (key, value) = (format!("huge:{n}"), vec![b'h'; 3 << 20]);
         d.try_ask(0, request(&[b"SET", key.as_bytes(), &value])).expect("an answer");
     }
-    // Letters that do not repeat would not be compressed away.
+    // Equal letters would be compressed away.
     d.ask(0, "CONFIG SET rdbcompression no");
     d.world.link(d.hosts[0], d.hosts[1]).bandwidth = Some(1 << 20);
     d.follow(1, 0);
