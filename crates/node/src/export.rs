@@ -19,6 +19,9 @@ use store::value::Page;
 /// The walk rests while this many bytes wait for the sink.
 const AHEAD: usize = 8 << 20;
 
+/// The walk rests while this many portions wait for the encoder.
+const PORTIONS_AHEAD: usize = 8;
+
 /// A snapshot being written.
 pub(crate) struct Export {
     /// Absent while a job has it.
@@ -75,8 +78,9 @@ pub(crate) enum Progress {
     Failed(String),
 }
 
-/// What a job gives back: the encoder, and what it made as runs that can be written.
-type Encoding = (Box<Encoder>, Vec<Page>);
+/// What a job gives back: the encoder, what it made as runs that can be written, and the portion's
+/// buffer.
+type Encoding = (Box<Encoder>, Vec<Page>, Option<Records>);
 
 fn pages(encoded: Encoded) -> Vec<Page> {
     encoded.into_iter().map(Piece::into_page).collect()
@@ -166,7 +170,7 @@ impl Export {
         units: u32,
         out: &mut Out,
     ) -> Result<(), Incomplete> {
-        if keyspace.snapshot().is_running() && !self.sink.is_behind(out) {
+        if self.wants_time(keyspace, out) {
             keyspace.walk_snapshot(units)?;
         }
         while let Some(portion) = keyspace.snapshot().next_portion() {
@@ -176,10 +180,11 @@ impl Export {
         Ok(())
     }
 
-    /// Whether the walk can go on now. If it is the sink that is behind, its progress will be
-    /// heard of.
+    /// Whether the walk can go on now. If it is the encoder or the sink that is behind, their
+    /// progress will be heard of.
     pub(crate) fn wants_time(&self, keyspace: &mut Keyspace, out: &mut Out) -> bool {
-        keyspace.snapshot().is_running() && !self.sink.is_behind(out)
+        let full = self.portions.len() >= PORTIONS_AHEAD;
+        keyspace.snapshot().is_running() && !full && !self.sink.is_behind(out)
     }
 
     /// Hands the next portion, or the end, to the encoder when it is at rest.
@@ -196,11 +201,11 @@ impl Export {
         let sizes = self.sizes.clone();
         self.job = Some(out.offload(Box::new(move || {
             let mut encoded = Encoded::default();
-            match portion {
-                Some(portion) => encoder.records(&portion, &sizes, &mut encoded),
+            match &portion {
+                Some(portion) => encoder.records(portion, &sizes, &mut encoded),
                 None => encoder.finish(&mut encoded),
             }
-            let encoding: Encoding = (encoder, pages(encoded));
+            let encoding: Encoding = (encoder, pages(encoded), portion);
             Box::new(encoding)
         })));
     }
@@ -210,7 +215,7 @@ impl Export {
         &mut self,
         ticket: Ticket,
         result: Letter,
-        running: bool,
+        keyspace: &mut Keyspace,
         out: &mut Out,
     ) -> Progress {
         if self.job != Some(ticket) {
@@ -218,7 +223,11 @@ impl Export {
         }
         self.job = None;
         let Ok(encoding) = result.downcast::<Encoding>() else { return Progress::Going };
-        let (encoder, pages) = *encoding;
+        let (encoder, pages, portion) = *encoding;
+        if let Some(portion) = portion {
+            keyspace.snapshot().recycle(portion);
+        }
+        let running = keyspace.snapshot().is_running();
         self.encoder = Some(encoder);
         self.sink.write(pages, out);
         if self.ending {

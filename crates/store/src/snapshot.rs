@@ -19,6 +19,8 @@ pub struct Snapshot {
     running: bool,
     open: Records,
     ready: VecDeque<Records>,
+    /// Emptied buffers, to be filled again: fresh memory costs more than what is written to it.
+    spare: Vec<Records>,
     taken: u64,
     held: usize,
 }
@@ -76,6 +78,7 @@ impl Snapshot {
     /// Ends it; what it has taken and not handed on is dropped when `keep` is false.
     pub(crate) fn stop(&mut self, keep: bool) {
         self.running = false;
+        self.spare.clear();
         if !keep {
             self.open = Records::default();
             self.ready.clear();
@@ -85,9 +88,22 @@ impl Snapshot {
 
     pub(crate) fn take(&mut self, db: u32, entry: EntryRef<'_>) {
         self.taken += 1;
+        if self.open.bytes.capacity() == 0 {
+            self.open = self.spare.pop().unwrap_or_else(Records::with_room);
+        }
         self.held += self.open.push(db, entry);
         if self.open.bytes.len() >= PORTION {
             self.ready.push_back(std::mem::take(&mut self.open));
+        }
+    }
+
+    /// Takes back a portion that has been encoded.
+    pub fn recycle(&mut self, mut portion: Records) {
+        const KEEP: usize = 12;
+        if self.running && self.spare.len() < KEEP {
+            portion.bytes.clear();
+            portion.bigs.clear();
+            self.spare.push(portion);
         }
     }
 
@@ -104,6 +120,12 @@ impl Snapshot {
 const HEADER: usize = 1 + 4 + 8 + 4 + 4;
 
 impl Records {
+    fn with_room() -> Self {
+        /// The record that fills a portion is nearly always shorter.
+        const SLACK: usize = 8 * 1024;
+        Records { bytes: Vec::with_capacity(PORTION + SLACK), bigs: Vec::new() }
+    }
+
     fn push(&mut self, db: u32, entry: EntryRef<'_>) -> usize {
         let before = self.footprint();
         let key = entry.key();

@@ -109,9 +109,8 @@ impl Node {
 
     /// Takes a finished job's result.
     pub(crate) fn job_done(&mut self, ticket: Ticket, result: Letter, now: Now, out: &mut Out) {
-        let running = self.data.keyspace.snapshot().is_running();
         let Some(export) = &mut self.persist.export else { return };
-        let progress = export.job_done(ticket, result, running, out);
+        let progress = export.job_done(ticket, result, &mut self.data.keyspace, out);
         self.export_progress(progress, now, out);
     }
 
