@@ -4,10 +4,15 @@
 //! it again before anybody noticed, maybe without any data. So it keeps silent: it listens to the
 //! bus and says nothing, serves nothing and holds no lease. To its peers it is as dead as its
 //! predecessor, and a replica takes over in the ordinary way. It speaks again when another node
-//! owns its slots, or when it is clear that no replica has more than it has itself.
+//! owns its slots, or when every replica it knows has been heard and has no more than itself. With
+//! data of its own it also speaks when a replica has not been heard for a long time: then that
+//! replica is taken for gone, and what only it had is lost.
 
 use crate::cluster::Cluster;
 use machine::{Instant, Level, Now, Out, Span};
+
+/// How long a silent replica is waited for at the least: it may hang, or be starting too.
+const MIN_PATIENCE_MS: u64 = 10_000;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -63,7 +68,7 @@ impl Cluster {
         if replicas().any(|(_, member)| member.offset > offset) {
             return;
         }
-        let patience = Span::millis(self.config.node_timeout);
+        let patience = Span::millis((5 * self.config.node_timeout).max(MIN_PATIENCE_MS));
         if heard == replicas().count() {
             self.end_silence(now, "no replica has newer data", out);
         } else if now.mono.since(since) > patience && !self.health.hollow.empty {

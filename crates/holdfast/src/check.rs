@@ -92,6 +92,9 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
     counts.stop.store(true, Ordering::Relaxed);
     threads.into_iter().for_each(|thread| drop(thread.join()));
     report(&counts, options.json);
+    if Counts::get(&counts.writes) == 0 {
+        return Err(String::from("nothing was proved: no write succeeded. Is a cluster there?"));
+    }
     Ok(Counts::get(&counts.lost) == 0)
 }
 

@@ -39,7 +39,7 @@ struct Options {
 
 /// Runs the client. Options end at the first word of the command, as with redis-cli.
 pub(crate) fn main(args: &[String]) -> ExitCode {
-    if args.iter().any(|arg| arg == "--help") {
+    if args.first().is_some_and(|arg| arg == "--help") {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
     }

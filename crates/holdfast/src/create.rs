@@ -25,6 +25,10 @@ impl Plan {
     /// The first of `nodes` become primaries, each with `replicas` of the others; hosts are taken
     /// in turn, and a replica goes to another host than its primary where there is one.
     pub(crate) fn new(nodes: &[Address], replicas: usize) -> Result<Plan, String> {
+        let different: BTreeSet<&Address> = nodes.iter().collect();
+        if different.len() < nodes.len() {
+            return Err(String::from("the same address was given twice"));
+        }
         let count = nodes.len() / (replicas + 1);
         if count < 3 {
             return Err(format!(

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// More processes than this are a mistake in the arguments.
+const MOST_NODES: u16 = 100;
 const HOST: &str = "127.0.0.1";
 const TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the cluster may take until all slots are served.
@@ -52,19 +54,20 @@ pub(crate) struct Options {
 
 /// Runs until Ctrl-C.
 pub(crate) fn run(options: &Options) -> Result<(), String> {
-    let count = options.primaries * (options.replicas + 1);
+    let nodes = u32::from(options.primaries) * (u32::from(options.replicas) + 1);
     if options.primaries < 3 {
         return Err(String::from(
             "a cluster needs at least 3 primaries: a majority of them must be able to agree that \
              one is dead",
         ));
     }
-    let last = u32::from(options.port) + u32::from(count) - 1 + 10_000;
-    if last > 65_535 {
-        return Err(format!(
-            "the last bus port would be {last}; choose --port {} or lower",
-            65_535 - 10_000 - count + 1
-        ));
+    let count = u16::try_from(nodes).ok().filter(|count| *count <= MOST_NODES);
+    let Some(count) = count else {
+        return Err(format!("{nodes} nodes are too many for one host; at most {MOST_NODES}"));
+    };
+    let highest = 65_535 - 10_000 - count + 1;
+    if options.port == 0 || options.port > highest {
+        return Err(format!("--port must be between 1 and {highest} for {count} nodes"));
     }
     let _lock = lock(&options.dir)?;
     check_ports(options.port, count)?;
@@ -79,6 +82,9 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         cluster.watch(options, &stop);
     });
     cluster.stop();
+    if result.is_err() && cluster.unfinished {
+        cluster.undo();
+    }
     result
 }
 
@@ -110,6 +116,8 @@ fn check_ports(first: u16, count: u16) -> Result<(), String> {
 /// The nodes' processes.
 struct Cluster {
     nodes: Vec<Process>,
+    /// A cluster is being made of new nodes; what there is of it is worth nothing yet.
+    unfinished: bool,
 }
 
 struct Process {
@@ -125,7 +133,7 @@ struct Process {
 
 impl Cluster {
     fn start(options: &Options, count: u16) -> Result<Self, String> {
-        let mut cluster = Cluster { nodes: Vec::new() };
+        let mut cluster = Cluster { nodes: Vec::new(), unfinished: false };
         for port in options.port..options.port + count {
             let dir = options.dir.join(port.to_string());
             fs::create_dir_all(&dir)
@@ -177,20 +185,39 @@ impl Cluster {
         let fresh = addresses.iter().all(|(host, port)| {
             topology::ask(host, *port, TIMEOUT).is_ok_and(|nodes| nodes.len() == 1)
         });
-        if fresh && !stopped() {
+        if stopped() {
+            return Err(String::from("stopped before the cluster stood"));
+        }
+        if fresh {
+            self.unfinished = true;
             let plan = Plan::new(&addresses, usize::from(options.replicas))?;
             create::check_empty(&plan)?;
             create::carry_out(&plan, |step| println!("{step}..."))?;
         }
         let primaries = usize::from(options.primaries);
-        if !wait_until(START, || stopped() || self.is_serving(primaries)) {
+        let serving = wait_until(START, || stopped() || self.is_serving(primaries));
+        if stopped() {
+            return Err(String::from("stopped before the cluster served all slots"));
+        }
+        if !serving {
             return Err(format!(
                 "the cluster does not serve all slots after {} s; see node.log in {}",
                 START.as_secs(),
                 options.dir.display()
             ));
         }
+        self.unfinished = false;
         Ok(())
+    }
+
+    /// Takes back a cluster that was never finished, so that the next start begins anew.
+    fn undo(&self) {
+        for node in &self.nodes {
+            for file in ["nodes.conf", "dump.rdb"] {
+                // What is not there need not be removed.
+                let _ = fs::remove_file(node.dir.join(file));
+            }
+        }
     }
 
     fn answering(&self) -> usize {

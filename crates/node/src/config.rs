@@ -248,7 +248,8 @@ pub const DIRECTIVES: &[Directive] = &[
     mutable(
         "proto-max-bulk-len",
         |c| c.max_bulk.to_string(),
-        |c, w| memory(w, 1 << 20).map(|n| c.max_bulk = n),
+        // What the store can hold is the most that a larger value can mean.
+        |c, w| memory(w, 1 << 20).map(|n| c.max_bulk = n.min(u64::from(u32::MAX))),
     ),
     fixed("rdbchecksum", |c| yes_no(c.rdbchecksum), |c, w| boolean(w).map(|on| c.rdbchecksum = on)),
     mutable(

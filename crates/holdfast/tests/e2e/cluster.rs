@@ -159,5 +159,7 @@ fn wrong_arguments_leave_nothing_behind() {
     let other = tempfile::tempdir().expect("a folder");
     let other = other.path().to_str().expect("a plain path");
     assert!(run(&["--port", &port, "--dir", other]).contains("cannot be used"));
-    assert!(run(&["--port", "60000", "--dir", other]).contains("choose --port"));
+    assert!(run(&["--port", "60000", "--dir", other]).contains("--port must be between"));
+    assert!(run(&["--port", "0", "--dir", other]).contains("--port must be between"));
+    assert!(run(&["--primaries", "60000", "--dir", other]).contains("too many"));
 }

@@ -24,7 +24,8 @@ pub(crate) struct Applier {
     transaction: Option<Vec<Vec<Arc<[u8]>>>>,
 }
 
-const LIMITS: Limits = Limits { authenticated: true, max_bulk: u64::MAX, max_query: usize::MAX };
+const LIMITS: Limits =
+    Limits { authenticated: true, max_bulk: u32::MAX as u64, max_query: usize::MAX };
 
 impl Node {
     /// Applies what is whole of the stream; how many bytes are done with.

@@ -41,6 +41,8 @@ pub(super) struct Entry(NonNull<u8>);
 impl Entry {
     /// Makes an entry. `expires` is in Unix milliseconds; its index is set by the table.
     pub(super) fn new(key: &[u8], value: New<'_>, expires: Option<u64>) -> Entry {
+        // Longer ones are refused where they come in; here a wrong length would corrupt memory.
+        assert!(u32::try_from(key.len()).is_ok(), "a key is shorter than 4 GiB");
         let mut flags = 0;
         let mut prefix = HEADER;
         if expires.is_some() {
