@@ -86,13 +86,14 @@ impl Drop for Up {
     }
 }
 
-/// A run of ports that are free, and whose bus ports are.
+/// A run of ports that are free, and whose bus ports are; all below those that the system gives to
+/// outgoing connections.
 fn free_ports() -> u16 {
     let first = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let start = first.local_addr().expect("an address").port() % 20_000 + 20_000;
+    let start = first.local_addr().expect("an address").port() % 10_000 + 11_000;
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     (0..500)
-        .map(|step| 20_000 + (start - 20_000 + step * 17) % 20_000)
+        .map(|step| 11_000 + (start - 11_000 + step * 17) % 10_000)
         .find(|first| (*first..first + NODES).all(|port| free(port) && free(port + 10_000)))
         .expect("six ports in a row")
 }
