@@ -35,29 +35,30 @@ fn decode(stream: &[u8], cuts: &[u8]) -> (Vec<Vec<Vec<u8>>>, bool) {
                 kept.drain(..len);
                 wanted = None;
             }
-            let mut batch = Batch::new();
-            let consumed = match decoder.decode(&kept, &mut batch, &limits) {
-                Ok(Progress::More { consumed }) => {
-                    for i in 0..batch.len() {
-                        out.push(batch.args(i).iter().map(|arg| arg.to_vec()).collect());
+            let (consumed, short) = {
+                let mut batch = Batch::new();
+                match decoder.decode(&kept, &mut batch, &limits) {
+                    Ok(Progress::More { consumed }) => {
+                        for i in 0..batch.len() {
+                            out.push(batch.args(i).iter().map(|arg| arg.to_vec()).collect());
+                        }
+                        (consumed, batch.is_empty())
                     }
-                    if batch.is_empty() {
-                        kept.drain(..consumed);
-                        break;
+                    Ok(Progress::Want { consumed, len }) => {
+                        wanted = Some(len);
+                        (consumed, false)
                     }
-                    consumed
+                    Ok(Progress::Assembled { consumed, request }) => {
+                        out.push(request.args.iter().map(|arg| arg.to_vec()).collect());
+                        (consumed, false)
+                    }
+                    Err(_) => return (out, true),
                 }
-                Ok(Progress::Want { consumed, len }) => {
-                    wanted = Some(len);
-                    consumed
-                }
-                Ok(Progress::Assembled { consumed, request }) => {
-                    out.push(request.args.iter().map(|arg| arg.to_vec()).collect());
-                    consumed
-                }
-                Err(_) => return (out, true),
             };
             kept.drain(..consumed);
+            if short {
+                break;
+            }
         }
         if rest.is_empty() {
             return (out, false);

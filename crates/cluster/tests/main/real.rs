@@ -144,10 +144,7 @@ fn a_real_node_agrees_with_us() {
     let theirs = folder.join("redis");
     std::fs::create_dir_all(&theirs).expect("a folder");
     let (port, ours) = (free_port(20_000), free_port(23_000));
-    let Some(redis) = Redis::start(port, &theirs) else {
-        eprintln!("no redis-server here: nothing was tested");
-        return;
-    };
+    let redis = Redis::start(port, &theirs).expect("Debian's package redis-server is installed");
     let shared = Arc::new(Mutex::new(Shared::default()));
     let config =
         Config { port: ours, bus_port: ours + 10_000, node_timeout: 2000, ..Config::default() };
