@@ -78,6 +78,8 @@ pub struct Config {
     pub rdbcompression: bool,
     /// `rdbchecksum`.
     pub rdbchecksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
+    pub rdb_key_save_delay: i64,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_save_error: bool,
     /// `loglevel`.
@@ -125,6 +127,7 @@ impl Default for Config {
             repl_backlog_size: 1 << 20,
             rdbcompression: true,
             rdbchecksum: true,
+            rdb_key_save_delay: 0,
             stop_writes_on_save_error: true,
             loglevel: String::from("notice"),
             logfile: String::new(),
@@ -250,6 +253,13 @@ pub const DIRECTIVES: &[Directive] = &[
         |c| c.max_bulk.to_string(),
         // What the store can hold is the most that a larger value can mean.
         |c, w| memory(w, 1 << 20).map(|n| c.max_bulk = n.min(u64::from(u32::MAX))),
+    ),
+    mutable(
+        "rdb-key-save-delay",
+        |c| c.rdb_key_save_delay.to_string(),
+        |c, w| {
+            integer(w, i64::from(i32::MIN), i64::from(i32::MAX)).map(|n| c.rdb_key_save_delay = n)
+        },
     ),
     fixed("rdbchecksum", |c| yes_no(c.rdbchecksum), |c, w| boolean(w).map(|on| c.rdbchecksum = on)),
     mutable(

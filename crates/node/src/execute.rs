@@ -69,6 +69,10 @@ impl Node {
         if self.data.effects.changes() != 0 {
             self.commit(session.db, call.request.args, call.raw);
             session.written = self.replication.end();
+            if self.persist.pressure.high {
+                session.waiting = true;
+                self.slow_down(session.conn);
+            }
             if let Some(clustering) = &mut self.clustering
                 && clustering.writers.last() != Some(&session.conn)
             {

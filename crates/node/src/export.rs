@@ -8,7 +8,7 @@
 //! The walk waits while the sink is behind; what commands push out first is taken in any case.
 
 use machine::{
-    ConnId, FileError, FileId, FileOp, FileOutput, Instant, Letter, OpenMode, Out, Ticket,
+    ConnId, FileError, FileId, FileOp, FileOutput, Instant, Letter, OpenMode, Out, Span, Ticket,
 };
 use std::collections::VecDeque;
 use store::keyspace::{Incomplete, Keyspace};
@@ -33,6 +33,8 @@ pub(crate) struct Export {
     sink: Sink,
     /// The end has been handed to the encoder.
     ending: bool,
+    /// By `rdb-key-save-delay` nothing is walked or ended before this.
+    pub(crate) paced_until: Option<Instant>,
     /// When it started.
     pub(crate) since: Instant,
     /// `rdb_changes_since_last_save` at its start.
@@ -151,6 +153,7 @@ impl Export {
             sizes,
             sink,
             ending: false,
+            paced_until: None,
             since: now,
             changes: 0,
         };
@@ -180,11 +183,40 @@ impl Export {
         Ok(())
     }
 
+    /// Waits `delay` microseconds for each key taken; if negative, one for so many keys.
+    pub(crate) fn pace(&mut self, keyspace: &mut Keyspace, delay: i64, now: Instant) {
+        let taken = keyspace.snapshot().taken();
+        let micros = match delay {
+            0 => 0,
+            1.. => taken.saturating_mul(delay.unsigned_abs()),
+            _ => taken / delay.unsigned_abs(),
+        };
+        let due = self.since + Span::micros(micros);
+        self.paced_until = (due > now).then_some(due);
+    }
+
+    /// Bytes taken and not yet written or sent.
+    pub(crate) fn waiting(&self, out: &Out) -> usize {
+        let portions: usize = self.portions.iter().map(Records::footprint).sum();
+        portions + self.sink.waiting(out)
+    }
+
+    /// The replica that is furthest behind.
+    pub(crate) fn slowest_replica(&self, out: &Out) -> Option<ConnId> {
+        match &self.sink {
+            Sink::Replicas { conns, .. } => {
+                conns.iter().copied().max_by_key(|conn| out.queued(*conn))
+            }
+            Sink::File(_) => None,
+        }
+    }
+
     /// Whether the walk can go on now. If it is the encoder or the sink that is behind, their
     /// progress will be heard of.
     pub(crate) fn wants_time(&self, keyspace: &mut Keyspace, out: &mut Out) -> bool {
         let full = self.portions.len() >= PORTIONS_AHEAD;
-        keyspace.snapshot().is_running() && !full && !self.sink.is_behind(out)
+        let running = keyspace.snapshot().is_running() && self.paced_until.is_none();
+        running && !full && !self.sink.is_behind(out)
     }
 
     /// Hands the next portion, or the end, to the encoder when it is at rest.
@@ -193,7 +225,7 @@ impl Export {
             return;
         }
         let portion = self.portions.pop_front();
-        if portion.is_none() && running {
+        if portion.is_none() && (running || self.paced_until.is_some()) {
             return;
         }
         self.ending = portion.is_none();
@@ -289,6 +321,15 @@ impl Sink {
                         out.chunk(*conn, page.bytes.clone(), range.clone());
                     }
                 }
+            }
+        }
+    }
+
+    fn waiting(&self, out: &Out) -> usize {
+        match self {
+            Sink::File(sink) => sink.waiting,
+            Sink::Replicas { conns, .. } => {
+                conns.iter().map(|conn| out.queued(*conn)).max().unwrap_or(0)
             }
         }
     }

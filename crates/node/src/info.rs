@@ -119,10 +119,19 @@ impl Node {
 
     fn persistence_section(&self, now: Now, field: &mut Field<'_>) {
         let persist = &self.persist;
+        let saving = persist.export.is_some();
+        let (taken, all) = if saving { self.data.keyspace.snapshot_progress() } else { (0, 0) };
         field("loading", &u8::from(persist.loading.is_some()));
         field("async_loading", &0);
+        field("current_cow_peak", &persist.pressure.peak);
+        field("current_cow_size", &persist.pressure.held);
+        // It is counted now, not sampled in another process.
+        field("current_cow_size_age", &0);
+        field("current_fork_perc", &format!("{:.2}", taken as f64 * 100.0 / all.max(1) as f64));
+        field("current_save_keys_processed", &taken);
+        field("current_save_keys_total", &all);
         field("rdb_changes_since_last_save", &self.data.changes);
-        field("rdb_bgsave_in_progress", &u8::from(persist.export.is_some()));
+        field("rdb_bgsave_in_progress", &u8::from(saving));
         field("rdb_last_save_time", &persist.last_save);
         field("rdb_last_bgsave_status", &if persist.last_ok { "ok" } else { "err" });
         field("rdb_last_bgsave_time_sec", &persist.last_took);
@@ -132,18 +141,13 @@ impl Node {
             .map_or(-1, |export| (now.mono.since(export.since).0 / 1_000_000_000) as i64);
         field("rdb_current_bgsave_time_sec", &current);
         field("rdb_saves", &persist.saves);
-        field("rdb_last_cow_size", &0);
-        field("rdb_last_load_keys_loaded", &persist.loaded.0);
+        field("rdb_last_cow_size", &persist.pressure.last_saved);
         field("rdb_last_load_keys_expired", &persist.loaded.1);
+        field("rdb_last_load_keys_loaded", &persist.loaded.0);
         field("aof_enabled", &0);
         if let Some(loading) = &persist.loading {
             field("loading_total_bytes", &loading.total);
             field("loading_loaded_bytes", &loading.read);
-        }
-        if persist.export.is_some() {
-            let (taken, all) = self.data.keyspace.snapshot_progress();
-            field("current_save_keys_processed", &taken);
-            field("current_save_keys_total", &all);
         }
     }
 

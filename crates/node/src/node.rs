@@ -227,6 +227,7 @@ impl Node {
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
         self.start_sync(now, out);
         self.advance_export(units, now, out);
+        self.weigh_export(now, out);
         if units > 0 && self.persist.export.is_none() {
             self.expire(units.min(EXPIRE_UNITS), now, out);
         }
@@ -263,6 +264,7 @@ impl Node {
         drop(self.sessions.close(conn));
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.forget_asked(conn);
+        self.forget_slowed(conn);
         self.replica_closed(conn, out);
     }
 
@@ -337,7 +339,8 @@ impl Machine for Node {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let due = [self.link_deadline(), self.wait_deadline()];
+        let paced = self.persist.export.as_ref().and_then(|export| export.paced_until);
+        let due = [self.link_deadline(), self.wait_deadline(), paced];
         due.into_iter().flatten().chain([self.next_cron]).min()
     }
 }

@@ -26,6 +26,7 @@ impl Offload {
         let (sender, receiver) = channel::<(Ticket, Job)>();
         thread::Builder::new().name("jobs".into()).spawn(move || {
             let _guard = AbortOnPanic;
+            yield_to_the_machine();
             for (ticket, job) in receiver {
                 notifier.send(Note::JobDone(ticket, job()));
             }
@@ -36,6 +37,14 @@ impl Offload {
     pub(crate) fn run(&self, ticket: Ticket, job: Job) {
         self.0.send((ticket, job)).expect("the thread lives as long as this end");
     }
+}
+
+/// Gives way when there are more threads than cores: a job can wait for some milliseconds, a turn
+/// of the machine cannot. Where that is not allowed, all threads are as good as each other.
+fn yield_to_the_machine() {
+    const NICER: i32 = 10;
+    // On Linux "this process" means the calling thread here.
+    let _ = rustix::process::setpriority_process(None, NICER);
 }
 
 /// Looks a name up on a thread of its own: a slow resolver holds up no other look-up.

@@ -43,6 +43,8 @@ pub struct Keyspace {
     /// Position within the last item of `walk`.
     position: u64,
     expected: u64,
+    /// Bytes of the tables in `walk` that are no longer in their places.
+    handed_over: usize,
     /// Tables that were emptied at one go and are to be freed elsewhere.
     discarded: Vec<Table>,
     /// For samples; the same secret gives the same ones.
@@ -121,6 +123,7 @@ impl Keyspace {
             walk: Vec::new(),
             position: 0,
             expected: 0,
+            handed_over: 0,
             discarded: Vec::new(),
             random: Random::from_secret(secret),
             scratch: Vec::new(),
@@ -299,7 +302,10 @@ impl Keyspace {
     fn discard(&mut self, place: Place, table: Box<Table>) {
         let waiting = |item: &&mut Item| matches!(item, Item::Live(p) if *p == place);
         match self.walk.iter_mut().find(waiting) {
-            Some(item) => *item = Item::Owned(table),
+            Some(item) => {
+                self.handed_over += table.footprint();
+                *item = Item::Owned(table);
+            }
             None => self.discarded.push(*table),
         }
     }
@@ -378,6 +384,7 @@ impl Keyspace {
                 }
             }
             if let Some(Item::Owned(table)) = self.walk.pop() {
+                self.handed_over -= table.footprint();
                 self.discarded.push(*table);
             }
         }
@@ -387,11 +394,18 @@ impl Keyspace {
     /// Gives the snapshot up; the data is untouched.
     pub fn abort_snapshot(&mut self) {
         self.snapshot.stop(false);
+        self.handed_over = 0;
         for item in self.walk.drain(..) {
             if let Item::Owned(table) = item {
                 self.discarded.push(*table);
             }
         }
+    }
+
+    /// Bytes that live only for the running snapshot: what it has taken and not handed on, and
+    /// whole tables that the keyspace has let go of.
+    pub fn held_for_snapshot(&self) -> usize {
+        self.snapshot.held() + self.handed_over
     }
 
     /// How much of the running snapshot is done, in entries: taken, and all.

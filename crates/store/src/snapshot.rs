@@ -156,7 +156,8 @@ impl Records {
         self.bytes.is_empty()
     }
 
-    fn footprint(&self) -> usize {
+    /// Bytes it keeps alive.
+    pub fn footprint(&self) -> usize {
         self.bytes.len() + self.bigs.iter().map(Big::footprint).sum::<usize>()
     }
 

@@ -20,6 +20,7 @@ mod stages;
 
 pub(crate) use client::Client;
 pub(crate) use options::Options;
+pub(crate) use pin::on_server_core;
 pub(crate) use server::{Program, Server};
 
 use std::fs::File;

@@ -1,9 +1,11 @@
 //! Save points and snapshots to a file; loading it at the start.
 
 mod load;
+mod pressure;
 mod save;
 
 pub(crate) use load::Loading;
+pub(crate) use pressure::Pressure;
 pub(crate) use save::Ending;
 
 use crate::export::Export;
@@ -31,6 +33,7 @@ pub(crate) struct Persist {
     pub(crate) saves: u64,
     /// Keys the last load brought, and those it left out as expired.
     pub(crate) loaded: (u64, u64),
+    pub(crate) pressure: Pressure,
     files: u32,
 }
 
@@ -55,6 +58,7 @@ impl Persist {
             last_took: -1,
             saves: 0,
             loaded: (0, 0),
+            pressure: Pressure::default(),
             files: 0,
         }
     }

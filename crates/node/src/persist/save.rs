@@ -84,6 +84,10 @@ impl Node {
             self.start_save(now, out);
         }
         let Some(export) = &mut self.persist.export else { return };
+        let delay = self.config.rdb_key_save_delay;
+        export.pace(&mut self.data.keyspace, delay, now.mono);
+        // A bucket at a time, where each key is meant to take its time.
+        let units = if delay == 0 { units } else { units.min(1) };
         if let Err(incomplete) = export.advance(&mut self.data.keyspace, units, out) {
             for conn in export.abandon(out) {
                 out.close(conn);
@@ -102,7 +106,7 @@ impl Node {
         const PILE: usize = 64 << 20;
         let Some(export) = &self.persist.export else { return };
         if export.wants_time(&mut self.data.keyspace, out) {
-            let held = self.data.keyspace.snapshot().held().min(PILE);
+            let held = self.data.keyspace.held_for_snapshot().min(PILE);
             out.more_work(10 + (40 * held / PILE) as u8);
         }
     }
@@ -144,6 +148,7 @@ impl Node {
                 self.persist.last_save = now.wall.secs();
                 self.persist.last_took = (took.0 / 1_000_000_000) as i64;
                 self.persist.saves += 1;
+                self.persist.pressure.last_saved = self.persist.pressure.peak;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.answer_waiting(true, out);
@@ -151,7 +156,7 @@ impl Node {
         }
     }
 
-    fn save_failed(&mut self, why: &str, now: Now, out: &mut Out) {
+    pub(super) fn save_failed(&mut self, why: &str, now: Now, out: &mut Out) {
         self.data.keyspace.abort_snapshot();
         self.persist.export = None;
         self.persist.last_ok = false;

@@ -1,0 +1,121 @@
+//! What a snapshot keeps alive beside the data: counted, reported, and bounded.
+//!
+//! A write that meets an unwritten bucket pushes its old records out. When those pile up faster than
+//! the encoder and the sink take them, connections that write are read more slowly: one command,
+//! then a rest until the pile has shrunk. A sink that takes nothing for `repl-timeout` meanwhile is
+//! given up, because then waiting does not help.
+
+use crate::node::Node;
+use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
+
+/// Less than this never slows anybody.
+const FLOOR: u64 = 64 << 20;
+/// The part of the machine's memory that may be held: a twentieth.
+const SHARE: u64 = 20;
+/// Slowed connections go on when the pile has shrunk by this much.
+const STEP: usize = 256 << 10;
+
+/// How much the running snapshot holds, and who waits for it to shrink.
+#[derive(Default)]
+pub(crate) struct Pressure {
+    /// Bytes held now.
+    pub(crate) held: usize,
+    /// The most that the running snapshot has held.
+    pub(crate) peak: usize,
+    /// The most that the last snapshot to a file held: `rdb_last_cow_size`.
+    pub(crate) last_saved: usize,
+    /// Writers are being slowed.
+    pub(crate) high: bool,
+    slowed: Vec<ConnId>,
+    /// Held when the slowed were last let go on, and when that was.
+    mark: usize,
+    since: Instant,
+}
+
+impl Pressure {
+    fn rest(&mut self) {
+        *self = Pressure {
+            last_saved: self.last_saved,
+            slowed: std::mem::take(&mut self.slowed),
+            ..Pressure::default()
+        };
+    }
+}
+
+impl Node {
+    /// At a turn's end: how much is held, and whether writers may go on.
+    pub(crate) fn weigh_export(&mut self, now: Now, out: &mut Out) {
+        let pressure = &mut self.persist.pressure;
+        let Some(export) = &self.persist.export else {
+            if pressure.peak > 0 || pressure.high {
+                pressure.rest();
+                self.let_writers_go_on(out);
+            }
+            return;
+        };
+        let held = self.data.keyspace.held_for_snapshot() + export.waiting(out);
+        pressure.held = held;
+        pressure.peak = pressure.peak.max(held);
+        let limit = FLOOR.max(self.vitals.memory_total / SHARE) as usize;
+        if held <= limit {
+            if std::mem::take(&mut pressure.high) {
+                self.let_writers_go_on(out);
+            }
+            return;
+        }
+        if !pressure.high || held + STEP <= pressure.mark {
+            pressure.high = true;
+            pressure.mark = held;
+            pressure.since = now.mono;
+            return self.let_writers_go_on(out);
+        }
+        // The stream of our primary is never slowed: what waits in it could be lost with the primary.
+        let hopeless = self.replication.link.is_some() && held > 2 * limit;
+        if hopeless || now.mono.since(pressure.since) > Span::secs(self.config.repl_timeout) {
+            self.give_up_on_sink(now, out);
+        }
+    }
+
+    /// A connection has written while too much is held: it waits.
+    #[cold]
+    pub(crate) fn slow_down(&mut self, conn: ConnId) {
+        self.persist.pressure.slowed.push(conn);
+    }
+
+    /// A connection is gone; its number may be another's soon.
+    pub(crate) fn forget_slowed(&mut self, conn: ConnId) {
+        self.persist.pressure.slowed.retain(|slowed| *slowed != conn);
+    }
+
+    fn let_writers_go_on(&mut self, out: &mut Out) {
+        for conn in self.persist.pressure.slowed.drain(..) {
+            if let Some(session) = self.sessions.get_mut(conn) {
+                session.waiting = false;
+                out.act(Action::ResumeReads { conn });
+            }
+        }
+    }
+
+    fn give_up_on_sink(&mut self, now: Now, out: &mut Out) {
+        self.persist.pressure.since = now.mono;
+        let Some(export) = &self.persist.export else { return };
+        match export.slowest_replica(out) {
+            Some(conn) => {
+                out.log(
+                    Level::Warning,
+                    format_args!(
+                        "Replica takes its snapshot more slowly than writes pile up beside it: \
+                         disconnecting it"
+                    ),
+                );
+                out.close(conn);
+            }
+            None => {
+                if let Some(export) = &mut self.persist.export {
+                    export.abandon(out);
+                }
+                self.save_failed("the disk is slower than writes pile up", now, out);
+            }
+        }
+    }
+}
