@@ -2,6 +2,7 @@
 
 use machine::{Address, FileError, FileOutput, Letter, Ticket, Token};
 use mio::Waker;
+use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(crate) struct Notifier {
 /// The end that the driver holds.
 pub(crate) struct Notes {
     receiver: Receiver<Note>,
+    /// Those of the turn at hand.
+    taken: VecDeque<Note>,
     woken: Arc<AtomicBool>,
 }
 
@@ -36,7 +39,7 @@ pub(crate) fn notes(waker: Waker) -> (Notifier, Notes) {
     let (sender, receiver) = channel();
     let woken = Arc::new(AtomicBool::new(false));
     let notifier = Notifier { sender, waker: Arc::new(waker), woken: woken.clone() };
-    (notifier, Notes { receiver, woken })
+    (notifier, Notes { receiver, taken: VecDeque::new(), woken })
 }
 
 impl Notifier {
@@ -50,13 +53,16 @@ impl Notifier {
 }
 
 impl Notes {
-    /// To be called before the notes are taken: from now on a new one wakes the driver again.
-    pub(crate) fn look(&self) {
+    /// Collects what there is: from now on a new note wakes the driver again, and is for the next
+    /// turn. Otherwise a thread that answers what one note asked for before the next is looked at
+    /// could keep a turn going for as long as it has answers.
+    pub(crate) fn look(&mut self) {
         self.woken.swap(false, Ordering::AcqRel);
+        self.taken.extend(self.receiver.try_iter());
     }
 
-    /// The next note.
-    pub(crate) fn take(&self) -> Option<Note> {
-        self.receiver.try_recv().ok()
+    /// The next of the notes collected.
+    pub(crate) fn take(&mut self) -> Option<Note> {
+        self.taken.pop_front()
     }
 }
