@@ -153,6 +153,8 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     };
     let post = Post::new();
     let control = config.cluster_enabled.then(|| control::setup(&config, u64::from_le_bytes(seed)));
+    // Without it, growing is as fast as the system gives memory out.
+    shell::allocator::keep_memory_ready();
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         log: log()?,

@@ -10,6 +10,10 @@
 //! Invariant of this module: sizes and flags handed to jemalloc when freeing or growing are those
 //! of the layout that was handed to it when allocating.
 
+mod ahead;
+
+pub use ahead::keep_memory_ready;
+
 use std::alloc::{GlobalAlloc, Layout};
 use tikv_jemalloc_ctl::{epoch, stats};
 use tikv_jemalloc_sys::{MALLOCX_ALIGN, MALLOCX_ZERO, mallocx, rallocx, sdallocx};
