@@ -22,6 +22,10 @@ const AHEAD: usize = 8 << 20;
 /// The walk rests while this many portions wait for the encoder.
 const PORTIONS_AHEAD: usize = 8;
 
+/// The walk looks after so many buckets whether it should rest: with large values they fill
+/// portions quickly.
+const STEP: u32 = 16;
+
 /// A snapshot being written.
 pub(crate) struct Export {
     /// Absent while a job has it.
@@ -170,17 +174,24 @@ impl Export {
     pub(crate) fn advance(
         &mut self,
         keyspace: &mut Keyspace,
-        units: u32,
+        mut units: u32,
         out: &mut Out,
     ) -> Result<(), Incomplete> {
-        if self.wants_time(keyspace, out) {
-            keyspace.walk_snapshot(units)?;
-        }
-        while let Some(portion) = keyspace.snapshot().next_portion() {
-            self.portions.push_back(portion);
+        self.collect(keyspace);
+        while units > 0 && self.wants_time(keyspace, out) {
+            let step = units.min(STEP);
+            keyspace.walk_snapshot(step)?;
+            units -= step;
+            self.collect(keyspace);
         }
         self.encode(keyspace.snapshot().is_running(), out);
         Ok(())
+    }
+
+    fn collect(&mut self, keyspace: &mut Keyspace) {
+        while let Some(portion) = keyspace.snapshot().next_portion() {
+            self.portions.push_back(portion);
+        }
     }
 
     /// Waits `delay` microseconds for each key taken; if negative, one for so many keys.

@@ -30,6 +30,8 @@ pub struct Snapshot {
 pub struct Records {
     bytes: Vec<u8>,
     bigs: Vec<Big>,
+    /// Bytes of the values in `bigs`.
+    shared: usize,
 }
 
 /// One key as it was at the start of the snapshot.
@@ -92,7 +94,7 @@ impl Snapshot {
             self.open = self.spare.pop().unwrap_or_else(Records::with_room);
         }
         self.held += self.open.push(db, entry);
-        if self.open.bytes.len() >= PORTION {
+        if self.open.footprint() >= PORTION {
             self.ready.push_back(std::mem::take(&mut self.open));
         }
     }
@@ -103,6 +105,7 @@ impl Snapshot {
         if self.running && self.spare.len() < KEEP {
             portion.bytes.clear();
             portion.bigs.clear();
+            portion.shared = 0;
             self.spare.push(portion);
         }
     }
@@ -123,7 +126,7 @@ impl Records {
     fn with_room() -> Self {
         /// The record that fills a portion is nearly always shorter.
         const SLACK: usize = 8 * 1024;
-        Records { bytes: Vec::with_capacity(PORTION + SLACK), bigs: Vec::new() }
+        Records { bytes: Vec::with_capacity(PORTION + SLACK), ..Records::default() }
     }
 
     fn push(&mut self, db: u32, entry: EntryRef<'_>) -> usize {
@@ -138,6 +141,7 @@ impl Records {
             }
             View::Big(big) => {
                 self.bigs.push(big.clone());
+                self.shared += big.footprint();
                 (2, &[])
             }
         };
@@ -158,7 +162,7 @@ impl Records {
 
     /// Bytes it keeps alive.
     pub fn footprint(&self) -> usize {
-        self.bytes.len() + self.bigs.iter().map(Big::footprint).sum::<usize>()
+        self.bytes.len() + self.shared
     }
 
     /// The records in the order they were taken.

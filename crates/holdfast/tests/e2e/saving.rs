@@ -337,3 +337,29 @@ fn commands_wait_until_a_large_file_is_loaded() {
     assert_eq!(client.info("rdb_last_load_keys_loaded"), "1000000");
     assert!(client.line("GET key:999999").starts_with("value:999999xxx"));
 }
+
+#[test]
+fn a_save_takes_the_time_that_rdb_key_save_delay_asks_for() {
+    let server = Server::start();
+    let mut client = server.client();
+    fill(&mut client, 20, 0);
+    assert_eq!(client.line("CONFIG SET rdb-key-save-delay 100000000"), "+OK");
+    assert_eq!(client.line("BGSAVE"), "+Background saving started");
+    until("the first keys are taken", || {
+        (client.info("current_save_keys_processed") != "0").then_some(())
+    });
+    // Twenty keys take half an hour: it has not ended, and has not taken all.
+    assert_eq!(client.info("rdb_bgsave_in_progress"), "1");
+    assert_eq!(client.info("current_save_keys_total"), "20");
+    assert_ne!(client.info("current_save_keys_processed"), "20");
+    let overwritten = (0..20).map(|n| format!("SET key:{n} {}", "y".repeat(5000)));
+    overwritten.for_each(|line| assert_eq!(client.line(&line), "+OK"));
+    assert_ne!(client.info("current_cow_size"), "0");
+    assert_eq!(client.info("rdb_bgsave_in_progress"), "1");
+    assert_eq!(client.line("CONFIG SET rdb-key-save-delay 0"), "+OK");
+    settle(&mut client);
+    assert_eq!(client.info("rdb_last_bgsave_status"), "ok");
+    assert_ne!(client.info("rdb_last_cow_size"), "0");
+    let server = Server::of(Program::Holdfast, server.into_home(), &["--save", ""]);
+    assert_eq!(server.client().line("GET key:7"), "value:7");
+}

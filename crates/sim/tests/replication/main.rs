@@ -3,5 +3,6 @@
 mod cases;
 mod deployment;
 mod faults;
+mod pressure;
 mod probe;
 mod swarm;
