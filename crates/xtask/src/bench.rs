@@ -6,6 +6,7 @@
 
 mod batch;
 mod client;
+mod cluster;
 mod cpu;
 mod latency;
 mod load;
@@ -57,6 +58,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let _turn = take_turn()?;
     if options.stages {
         return stages::run(options, &cases);
+    }
+    if options.cluster {
+        warn_if_busy()?;
+        return cluster::run(options, &cases);
     }
     let programs = peers::programs(options)?;
     warn_if_busy()?;

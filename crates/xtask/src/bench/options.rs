@@ -36,6 +36,9 @@ pub(crate) struct Options {
     /// Print what each stage of our server costs: in full, minus without it
     #[arg(long)]
     pub(crate) stages: bool,
+    /// Compare our server in cluster mode with itself alone
+    #[arg(long)]
+    pub(crate) cluster: bool,
     /// Measure bytes per key instead: a million keys of 16 bytes with values of 32
     #[arg(long)]
     pub(crate) memory: bool,

@@ -18,7 +18,7 @@ use super::pin;
 pub(crate) struct Program {
     /// What the tables call it.
     pub(crate) name: String,
-    /// The program and its arguments; `{port}` stands for the port.
+    /// The program and its arguments; `{port}` stands for the port, `{bus}` for another.
     pub(crate) command: Vec<String>,
     /// Environment variables to set.
     pub(crate) environment: Vec<(String, String)>,
@@ -58,9 +58,9 @@ impl Server {
             std::env::temp_dir().join(format!("holdfast-bench-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let log = File::create(folder.join("log"))?;
-        let arguments =
-            program.command.iter().map(|word| word.replace("{port}", &port.to_string()));
-        let arguments: Vec<String> = arguments.collect();
+        let (port_word, bus_word) = (port.to_string(), free_port()?.to_string());
+        let fill = |word: &String| word.replace("{port}", &port_word).replace("{bus}", &bus_word);
+        let arguments: Vec<String> = program.command.iter().map(fill).collect();
         let child = Command::new(&arguments[0])
             .args(&arguments[1..])
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
