@@ -104,8 +104,9 @@ impl Node {
         if session.closing { bytes.len() } else { at }
     }
 
-    /// Runs a batch in three sweeps, so that memory has time to arrive: look up and ask for
-    /// buckets, ask for entries, execute. Returns the first request that has to wait, if one has.
+    /// Runs a batch in sweeps, so that memory has time to arrive: look up and ask for buckets (in
+    /// a cluster, for slots' tables and then for buckets), ask for entries, execute. Returns the
+    /// first request that has to wait, if one has.
     #[inline]
     fn batch<'a>(
         &mut self,
@@ -116,11 +117,22 @@ impl Node {
         let mut ahead = [Ahead::default(); BATCH];
         let before = turn.buffer.len();
         let streaming = self.replication.backlog.is_some();
+        let slotted = self.clustering.is_some();
         let prefetch = self.stages.prefetch && batch.len() > 1;
         for (i, ahead) in ahead[..batch.len()].iter_mut().enumerate() {
             let args = batch.args(i);
             *ahead = self.look_ahead(args);
             if prefetch && ahead.hash != Hash::default() {
+                let place = Place::new(session.db, ahead.slot);
+                if slotted {
+                    self.data.keyspace.prefetch_table(place);
+                } else {
+                    self.data.keyspace.prefetch_bucket(place, ahead.hash);
+                }
+            }
+        }
+        if prefetch && slotted {
+            for ahead in ahead[..batch.len()].iter().filter(|ahead| ahead.hash != Hash::default()) {
                 self.data.keyspace.prefetch_bucket(Place::new(session.db, ahead.slot), ahead.hash);
             }
         }

@@ -184,6 +184,14 @@ impl Keyspace {
         Some(table.edit(hash, key, &mut self.snapshot))
     }
 
+    /// In a cluster, brings a slot's table towards the processor: its buckets are found through it.
+    #[inline]
+    pub fn prefetch_table(&self, place: Place) {
+        if let Some(table) = self.table(place) {
+            table.prefetch();
+        }
+    }
+
     /// Brings a key's bucket towards the processor.
     #[inline]
     pub fn prefetch_bucket(&self, place: Place, hash: Hash) {

@@ -35,13 +35,19 @@ struct Head {
 }
 
 /// A hash table of entries. See the module's documentation.
+///
+/// What a look-up needs comes first and lies on one cache line: in a cluster each slot has a table,
+/// and hardly any of them is in the cache.
+#[repr(C, align(64))]
 pub struct Table {
-    directory: Vec<Segment>,
-    heads: Vec<Head>,
     /// Leading hash bits that index the directory.
     depth: u32,
     /// Buckets in a segment, as a power of two; below [`MAX_BITS`] only while there is one segment.
     bits: u32,
+    /// The segment, while there is only one: a look-up is spared the way through the directory.
+    only: Segment,
+    directory: Vec<Segment>,
+    heads: Vec<Head>,
     len: usize,
     /// Entries with an expiry; each knows its place here.
     volatile: Vec<Entry>,
@@ -137,11 +143,13 @@ impl<'a> EntryRef<'a> {
 impl Table {
     /// An empty table.
     pub fn new(hasher: Hasher) -> Self {
+        let only = Segment::new(0, 0);
         Table {
-            directory: vec![Segment::new(0, 0)],
-            heads: vec![Head::default()],
             depth: 0,
             bits: 0,
+            only,
+            directory: vec![only],
+            heads: vec![Head::default()],
             len: 0,
             volatile: Vec::new(),
             footprint: 0,
@@ -172,8 +180,10 @@ impl Table {
 
     #[inline]
     fn segment(&self, hash: u64) -> Segment {
-        // The shift in two steps is the shift by 64 that depth 0 needs.
-        self.directory[(hash >> 1 >> (63 - self.depth)) as usize]
+        if self.depth == 0 {
+            return self.only;
+        }
+        self.directory[(hash >> (64 - self.depth)) as usize]
     }
 
     #[inline]
@@ -217,6 +227,12 @@ impl Table {
     #[inline]
     pub fn get(&self, hash: Hash, key: &[u8]) -> Option<EntryRef<'_>> {
         self.find(hash, key).map(|place| EntryRef::new(place.entry()))
+    }
+
+    /// Brings what a look-up needs of the table itself towards the processor.
+    #[inline]
+    pub fn prefetch(&self) {
+        prefetch(self);
     }
 
     /// Brings the bucket of a hash towards the processor.
@@ -422,12 +438,19 @@ impl Table {
     /// Moves the entries of a segment into two (or one, named twice), by the bit that follows its
     /// prefix, and frees it.
     fn redistribute(&mut self, old: Segment, to: [Segment; 2], bits: u32) -> Vec<(u64, Entry)> {
+        const AHEAD: usize = 8;
         let mut homeless = Vec::new();
         let depth = old.depth();
         // SAFETY: `old` is live with `self.bits` buckets and is freed once; the others are fresh,
         // have `bits`, and nothing refers into them.
         unsafe {
+            // The keys are hashed again, so each entry has to be read: their memory is asked for
+            // some entries ahead.
+            let mut ahead = old.entries(self.bits).skip(AHEAD);
             for entry in old.entries(self.bits) {
+                if let Some(entry) = ahead.next() {
+                    prefetch(entry.address());
+                }
                 let hash = self.hasher.hash(entry.key()).0;
                 let half = to[(hash >> (63 - depth) & 1) as usize];
                 if half.insert(bits, hash, entry).is_none() {
@@ -438,6 +461,7 @@ impl Table {
         }
         if to[0] == to[1] {
             self.directory[0] = to[0];
+            self.only = to[0];
             self.bits = bits;
         }
         homeless
