@@ -52,6 +52,16 @@ impl World {
         Address(id)
     }
 
+    /// Makes machines one process: when one of them exits, all end.
+    pub fn unite(&mut self, machines: &[Address]) {
+        self.core.united.push(machines.iter().map(|machine| machine.0).collect());
+    }
+
+    /// How long mail between machines takes, in nanoseconds: drawn from `shortest` up to `longest`.
+    pub fn mail_takes(&mut self, shortest: u64, longest: u64) {
+        self.core.mail = (shortest, longest.max(shortest + 1));
+    }
+
     /// Virtual time in nanoseconds.
     pub fn time(&self) -> u64 {
         self.core.time
@@ -204,6 +214,12 @@ impl World {
     pub fn step_clock(&mut self, host: HostId, micros: i64) {
         self.core.record(Some(host), format!("the wall clock steps by {micros} us"));
         self.core.hosts[host.0].wall_offset += micros;
+    }
+
+    /// Removes a file of a host, if it is there.
+    pub fn remove_file(&mut self, host: HostId, path: &str) {
+        self.core.record(Some(host), format!("{path} is removed"));
+        self.core.hosts[host.0].disk.remove(path);
     }
 
     /// Fills a host's disk to the last byte, or makes room.
