@@ -74,6 +74,8 @@ pub(crate) struct Process {
     pub(crate) inbox: VecDeque<Incoming>,
     pub(crate) paused: bool,
     pub(crate) exit: Option<i32>,
+    /// It will be killed in mid-turn, after so many more writes to streams.
+    pub(crate) dies_after: Option<u64>,
     /// When the next turn is due.
     turn_at: Option<u64>,
     /// Not before this: the last turn takes its time.
@@ -104,6 +106,7 @@ impl Process {
             inbox: VecDeque::new(),
             paused: false,
             exit: None,
+            dies_after: None,
             turn_at: None,
             busy_until: 0,
             opens: Opens::new(),
@@ -264,6 +267,7 @@ impl Process {
     /// The process is gone at once; its kernel closes what it had open.
     pub(crate) fn die(&mut self, core: &mut Core) {
         self.machine = None;
+        self.dies_after = None;
         self.life += 1;
         self.inbox.clear();
         let id = self.id;

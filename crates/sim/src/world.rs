@@ -139,6 +139,12 @@ impl World {
         process.die(&mut self.core);
     }
 
+    /// Kills a process in the middle of a turn: when it has written to streams `writes` times more.
+    /// What it would have written next is lost.
+    pub fn kill_after_writes(&mut self, machine: Address, writes: u64) {
+        self.processes[machine.0 as usize].dies_after = Some(writes.max(1));
+    }
+
     /// Starts a machine that is not running again, on its host's disk as it is.
     pub fn restart(&mut self, machine: Address) {
         let process = &mut self.processes[machine.0 as usize];

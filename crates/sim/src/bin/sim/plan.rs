@@ -37,8 +37,9 @@ pub(crate) struct Target {
 /// What happens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Kind {
-    /// The process is killed; it starts again with or without its dump.
-    Kill { dump: bool },
+    /// The process is killed, maybe in the middle of a turn, after so many more writes to streams;
+    /// it starts again with or without its dump.
+    Kill { dump: bool, writes: u64 },
     /// The process stands still.
     Pause,
     /// The data plane alone stands still.
@@ -96,7 +97,7 @@ fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
     let timeout = shape.settings.node_timeout;
     let kinds = if single { 4 } else { 15 };
     let kind = match chance.between(0, kinds) {
-        0 | 1 => Kind::Kill { dump: flip(chance) },
+        0 | 1 => Kind::Kill { dump: flip(chance), writes: chance.between(0, 12) },
         2 => Kind::Pause,
         3 => Kind::Stall,
         4..=7 => Kind::Cut { shard: chance.one_in(3), client: flip(chance) },
@@ -150,8 +151,8 @@ impl fmt::Display for Plan {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            Kind::Kill { dump: true } => "kill -9, restart with the dump",
-            Kind::Kill { dump: false } => "kill -9, restart without a dump",
+            Kind::Kill { dump: true, .. } => "kill -9, restart with the dump",
+            Kind::Kill { dump: false, .. } => "kill -9, restart without a dump",
             Kind::Pause => "stop",
             Kind::Stall => "stall the data plane of",
             Kind::Cut { shard: true, client: true } => "cut off with its shard and a client",
@@ -171,6 +172,10 @@ impl fmt::Display for Fault {
             Some(n) => format!("replica {n}"),
         };
         let (pause, lasts) = (self.pause.as_millis(), self.lasts.as_millis());
-        write!(f, "after {pause} ms: {what} {whom} of shard {}, {lasts} ms", self.target.shard)
+        write!(f, "after {pause} ms: {what} {whom} of shard {}, {lasts} ms", self.target.shard)?;
+        match self.kind {
+            Kind::Kill { writes, .. } if writes > 0 => write!(f, ", in its turn's write {writes}"),
+            _ => Ok(()),
+        }
     }
 }

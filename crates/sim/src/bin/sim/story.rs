@@ -33,6 +33,8 @@ struct Trouble {
     cuts: Vec<(HostId, HostId)>,
 }
 
+/// A process that is to die while it writes dies anyway after this long.
+const SOON: Span = Span::millis(100);
 /// How far the wall clock steps.
 const STEP: i64 = 20_000_000;
 
@@ -50,7 +52,7 @@ impl Story {
         self.deployment.run(Span::secs(2))?;
         for fault in &plan.faults {
             self.pass(fault.pause)?;
-            self.begin(fault);
+            self.begin(fault)?;
             if plan.single {
                 self.pass(Span(fault.lasts.0 + 1))?;
                 self.deployment.wait("it is whole again", bound(plan), Deployment::is_whole)?;
@@ -105,16 +107,21 @@ impl Story {
         (!ill && d.servers[victim].health == Health::Running && (served || !ends)).then_some(victim)
     }
 
-    fn begin(&mut self, fault: &Fault) {
+    fn begin(&mut self, fault: &Fault) -> Outcome<()> {
         let Some(server) = self.victim(fault) else {
-            return self.deployment.world.note(&format!("nobody for: {fault}"));
+            self.deployment.world.note(&format!("nobody for: {fault}"));
+            return Ok(());
         };
         let d = &mut self.deployment;
         d.world.note(&format!("server {server}: {fault}"));
         let (host, node) = (d.servers[server].host, d.servers[server].node);
         let mut cuts = Vec::new();
         match fault.kind {
-            Kind::Kill { dump } => {
+            Kind::Kill { dump, writes } => {
+                if writes > 0 {
+                    d.world.kill_after_writes(node, writes);
+                    d.until(SOON, |d| !d.world.is_alive(node))?;
+                }
                 d.kill(server);
                 if !dump {
                     d.world.remove_file(host, "dump.rdb");
@@ -138,6 +145,7 @@ impl Story {
         cuts.iter().for_each(|(from, to)| d.world.cut_one_way(*from, *to));
         let until = d.world.time() + fault.lasts.0;
         self.troubles.push(Trouble { until, kind: fault.kind, server, cuts });
+        Ok(())
     }
 
     fn end(&mut self, trouble: &Trouble) {
