@@ -63,7 +63,7 @@ impl Process {
                 core.record(Some(self.host), format!("machine {} {level:?}: {text}", self.id));
             }
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
-            Action::Exit { status } => self.exit = Some(status),
+            Action::Exit { status } => self.end.exit = Some(status),
         }
     }
 

@@ -89,7 +89,7 @@ impl World {
 
     /// With what status a machine exited, if it did.
     pub fn exit_status(&self, machine: Address) -> Option<i32> {
-        self.processes[machine.0 as usize].exit
+        self.processes[machine.0 as usize].end.exit
     }
 
     /// What a program on `host` would read at `path`.
@@ -142,7 +142,7 @@ impl World {
     /// Kills a process in the middle of a turn: when it has written to streams `writes` times more.
     /// What it would have written next is lost.
     pub fn kill_after_writes(&mut self, machine: Address, writes: u64) {
-        self.processes[machine.0 as usize].dies_after = Some(writes.max(1));
+        self.processes[machine.0 as usize].end.after_writes = Some(writes.max(1));
     }
 
     /// Starts a machine that is not running again, on its host's disk as it is.

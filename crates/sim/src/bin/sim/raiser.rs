@@ -236,10 +236,10 @@ impl Machine for Raiser {
                     _ => out.close(conn),
                 }
             }
-            Event::ConnectFailed { token, .. } => {
-                if token.0 == self.calls && matches!(self.state, State::Calling(_)) {
-                    self.fail(now);
-                }
+            Event::ConnectFailed { token, .. }
+                if token.0 == self.calls && matches!(self.state, State::Calling(_)) =>
+            {
+                self.fail(now);
             }
             Event::Closed { conn, .. } => self.closed(now, conn),
             Event::Received { conn, bytes } => match take(bytes) {
