@@ -16,6 +16,14 @@ const RANK_DELAY: u64 = 1000;
 /// Between a failed attempt and the next.
 const RETRY: Span = Span::millis(1000);
 
+/// How long a vote keeps another candidate of the same shard out: time for the winner to be heard
+/// of. Redis keeps all out for twice node-timeout; with candidates that try again every second the
+/// votes of two voters could then stay out of step for ever.
+const VOTE_STANDS: Span = Span::millis(500);
+/// After so many failed attempts in a row a candidate is quiet for twice node-timeout, so that the
+/// votes of real Redis voters are free at the same time.
+const ATTEMPTS: u64 = 8;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Stage {
     /// No election.
@@ -40,6 +48,8 @@ pub(crate) struct Election {
     rank: u64,
     epoch: u64,
     votes: BTreeSet<Key>,
+    /// Attempts that failed.
+    failures: u64,
     /// When the present stage began.
     since: Instant,
     /// The longest time a vote has taken.
@@ -263,7 +273,14 @@ impl Cluster {
                 Level::Warning,
                 format_args!("Currently unable to failover: Failover attempt expired."),
             );
-            self.election.stage = Stage::Delayed(now.mono);
+            self.election.failures += 1;
+            let quiet = match self.election.failures % ATTEMPTS {
+                0 => self.config.node_timeout * 2,
+                _ => 0,
+            };
+            // Not at once: siblings that split the votes would do so again and again.
+            let pause = Span::millis(quiet + self.chance.below(RANDOM_DELAY));
+            self.election.stage = Stage::Delayed(now.mono + pause);
         }
     }
 
@@ -292,7 +309,7 @@ impl Cluster {
         if let Some(member) =
             primary.and_then(|id| self.members.key(id)).and_then(|key| self.members.get_mut(key))
         {
-            member.trust.voted = Some(now.mono);
+            member.trust.voted = Some((now.mono, from));
         }
         self.changed_config();
         self.after_save(Then::Vote(from, epoch));
@@ -322,8 +339,10 @@ impl Cluster {
         if now.mono.since(heard) < timeout && !forced {
             return Err("its master was heard from too recently".into());
         }
-        if let Some(voted) = primary.trust.voted {
-            let left = Span(timeout.0 * 2).0.saturating_sub(now.mono.since(voted).0);
+        if let Some((at, for_whom)) = primary.trust.voted
+            && for_whom != from
+        {
+            let left = VOTE_STANDS.0.saturating_sub(now.mono.since(at).0);
             if left > 0 {
                 let left = Span(left).as_millis();
                 return Err(alloc::format!(

@@ -36,8 +36,8 @@ pub(crate) struct Times {
 /// How we deal with a primary that may lose its slots, or a node that just gained them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Trust {
-    /// When we last voted for one of its replicas.
-    pub(crate) voted: Option<Instant>,
+    /// When we last voted for one of its replicas, and for which.
+    pub(crate) voted: Option<(Instant, Key)>,
     /// No ground for its lease before this time.
     pub(crate) withheld_until: Option<Instant>,
     /// The owner it took over from, until that one concedes.
@@ -63,6 +63,9 @@ pub(crate) struct Member {
     pub(crate) flags: u16,
     pub(crate) primary: Option<NodeId>,
     pub(crate) config_epoch: u64,
+    /// The highest current epoch it has said: what says less is older and came late, over another
+    /// stream.
+    pub(crate) said_epoch: u64,
     pub(crate) offset: u64,
     /// How many slots it owns.
     pub(crate) slots: usize,
@@ -82,6 +85,7 @@ impl Member {
             flags,
             primary: None,
             config_epoch: 0,
+            said_epoch: 0,
             offset: 0,
             slots: 0,
             boot: None,

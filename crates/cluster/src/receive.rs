@@ -61,6 +61,10 @@ impl Cluster {
         if member.is(flag::HANDSHAKE) || member.id.0 != header.sender {
             return;
         }
+        if header.current_epoch < member.said_epoch {
+            return;
+        }
+        member.said_epoch = header.current_epoch;
         member.offset = header.offset;
         member.boot = header.own.map(|own| own.boot);
         if header.config_epoch > member.config_epoch {
@@ -102,8 +106,11 @@ impl Cluster {
                     self.update_place(key, place, out);
                 }
             }
-            self.role_in(key, header);
-            self.claims_in(now, key, header, out);
+            // Its two streams keep no common order: a role that it has given up since is no news.
+            if self.members.get(key).is_some_and(|m| header.current_epoch >= m.said_epoch) {
+                self.role_in(key, header);
+                self.claims_in(now, key, header, out);
+            }
             self.take_gossip(now, key, gossip, out);
         }
         if touch == Touch::Pong {

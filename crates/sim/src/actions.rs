@@ -63,7 +63,7 @@ impl Process {
                 core.record(Some(self.host), format!("machine {} {level:?}: {text}", self.id));
             }
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
-            Action::Exit { status } => self.exit = Some(status),
+            Action::Exit { status } => self.end.exit = Some(status),
         }
     }
 
@@ -75,7 +75,7 @@ impl Process {
 
     fn mail(&self, to: Address, letter: Letter, core: &mut Core) {
         let from = Address(self.id);
-        let drawn = core.time + core.chance.between(1_000, 50_000);
+        let drawn = core.time + core.chance.between(core.mail.0, core.mail.1);
         let last = core.letters.entry((from, to)).or_default();
         *last = drawn.max(*last);
         let (at, what) = (*last, Incoming::Mail(from, letter));

@@ -48,6 +48,10 @@ pub(crate) struct Core {
     pub(crate) transcript: Vec<Entry>,
     /// When the last letter between two machines arrives: letters keep their order.
     pub(crate) letters: BTreeMap<(Address, Address), u64>,
+    /// How long a letter takes: from, up to.
+    pub(crate) mail: (u64, u64),
+    /// Machines that live and die together.
+    pub(crate) united: Vec<Vec<u32>>,
 }
 
 impl Core {
@@ -61,6 +65,8 @@ impl Core {
             network: Network::default(),
             transcript: Vec::new(),
             letters: BTreeMap::new(),
+            mail: (1_000, 50_000),
+            united: Vec::new(),
         }
     }
 

@@ -191,6 +191,11 @@ impl Disk {
         }
     }
 
+    /// Takes a name away, if it is there.
+    pub(crate) fn remove(&mut self, path: &str) {
+        self.names.remove(path);
+    }
+
     /// What a program would read at `path`.
     pub(crate) fn content(&self, path: &str) -> Option<&[u8]> {
         Some(&self.nodes.get(self.names.get(path)?)?.content)

@@ -32,6 +32,10 @@ impl Process {
             touched.into_iter().partition(|id| self.out.is_first(*id));
         for id in first.into_iter().chain(others) {
             self.write(id, core);
+            if self.end.after_writes == Some(0) {
+                core.record(Some(self.host), format!("machine {} is killed", self.id));
+                return self.die(core);
+            }
         }
     }
 
@@ -69,6 +73,8 @@ impl Process {
         if n > 0 {
             core.transmit(stream, side, Packet::Data(bytes));
             self.vitals.net_output += n as u64;
+            let left = &mut self.end.after_writes;
+            *left = left.map(|left| left.saturating_sub(1));
         }
         if again {
             // The next gate may be open already.

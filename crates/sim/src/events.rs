@@ -9,9 +9,13 @@ use machine::{NetError, Peer};
 pub(crate) fn happen(what: Happening, core: &mut Core, processes: &mut [Process]) {
     match what {
         Happening::Turn { process, life } => {
-            let process = &mut processes[process as usize];
+            let id = process;
+            let process = &mut processes[id as usize];
             if process.life == life {
                 process.turn(core);
+                if process.machine.is_none() {
+                    end_united(id, core, processes);
+                }
             }
         }
         Happening::Packet(flight) => arrive(flight, core, processes),
@@ -32,6 +36,17 @@ pub(crate) fn happen(what: Happening, core: &mut Core, processes: &mut [Process]
         }
         Happening::ConnectTimeout(stream) => {
             give_up_connect(stream, NetError::TimedOut, core, processes);
+        }
+    }
+}
+
+/// A machine has exited: those of the same process end with it.
+fn end_united(exited: u32, core: &mut Core, processes: &mut [Process]) {
+    let Some(united) = core.united.iter().find(|all| all.contains(&exited)) else { return };
+    for other in united.clone() {
+        let process = &mut processes[other as usize];
+        if process.machine.is_some() {
+            process.die(core);
         }
     }
 }

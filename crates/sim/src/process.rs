@@ -59,6 +59,15 @@ pub(crate) struct Conn {
     pub(crate) closing: bool,
 }
 
+/// How a life ends, if not by a kill between turns.
+#[derive(Default)]
+pub(crate) struct Ending {
+    /// It has asked to exit, with this status.
+    pub(crate) exit: Option<i32>,
+    /// It will be killed in mid-turn, after so many more writes to streams.
+    pub(crate) after_writes: Option<u64>,
+}
+
 pub(crate) struct Process {
     pub(crate) id: u32,
     /// Rises with each restart: what was meant for an earlier life does not reach a later one.
@@ -73,7 +82,7 @@ pub(crate) struct Process {
     pub(crate) over: Vec<ConnId>,
     pub(crate) inbox: VecDeque<Incoming>,
     pub(crate) paused: bool,
-    pub(crate) exit: Option<i32>,
+    pub(crate) end: Ending,
     /// When the next turn is due.
     turn_at: Option<u64>,
     /// Not before this: the last turn takes its time.
@@ -103,7 +112,7 @@ impl Process {
             over: Vec::new(),
             inbox: VecDeque::new(),
             paused: false,
-            exit: None,
+            end: Ending::default(),
             turn_at: None,
             busy_until: 0,
             opens: Opens::new(),
@@ -175,7 +184,7 @@ impl Process {
         self.call(Event::TurnEnd { units }, core);
         self.emit(core);
         self.free.append(&mut self.over);
-        if let Some(status) = self.exit {
+        if let Some(status) = self.end.exit {
             core.record(Some(self.host), format!("machine {} exits with {status}", self.id));
             self.die(core);
             return;
@@ -264,6 +273,7 @@ impl Process {
     /// The process is gone at once; its kernel closes what it had open.
     pub(crate) fn die(&mut self, core: &mut Core) {
         self.machine = None;
+        self.end.after_writes = None;
         self.life += 1;
         self.inbox.clear();
         let id = self.id;

@@ -52,6 +52,16 @@ impl World {
         Address(id)
     }
 
+    /// Makes machines one process: when one of them exits, all end.
+    pub fn unite(&mut self, machines: &[Address]) {
+        self.core.united.push(machines.iter().map(|machine| machine.0).collect());
+    }
+
+    /// How long mail between machines takes, in nanoseconds: drawn from `shortest` up to `longest`.
+    pub fn mail_takes(&mut self, shortest: u64, longest: u64) {
+        self.core.mail = (shortest, longest.max(shortest + 1));
+    }
+
     /// Virtual time in nanoseconds.
     pub fn time(&self) -> u64 {
         self.core.time
@@ -79,7 +89,7 @@ impl World {
 
     /// With what status a machine exited, if it did.
     pub fn exit_status(&self, machine: Address) -> Option<i32> {
-        self.processes[machine.0 as usize].exit
+        self.processes[machine.0 as usize].end.exit
     }
 
     /// What a program on `host` would read at `path`.
@@ -127,6 +137,12 @@ impl World {
         let process = &mut self.processes[machine.0 as usize];
         self.core.record(Some(process.host), format!("machine {} is killed", machine.0));
         process.die(&mut self.core);
+    }
+
+    /// Kills a process in the middle of a turn: when it has written to streams `writes` times more.
+    /// What it would have written next is lost.
+    pub fn kill_after_writes(&mut self, machine: Address, writes: u64) {
+        self.processes[machine.0 as usize].end.after_writes = Some(writes.max(1));
     }
 
     /// Starts a machine that is not running again, on its host's disk as it is.
@@ -204,6 +220,12 @@ impl World {
     pub fn step_clock(&mut self, host: HostId, micros: i64) {
         self.core.record(Some(host), format!("the wall clock steps by {micros} us"));
         self.core.hosts[host.0].wall_offset += micros;
+    }
+
+    /// Removes a file of a host, if it is there.
+    pub fn remove_file(&mut self, host: HostId, path: &str) {
+        self.core.record(Some(host), format!("{path} is removed"));
+        self.core.hosts[host.0].disk.remove(path);
     }
 
     /// Fills a host's disk to the last byte, or makes room.

@@ -244,8 +244,9 @@ impl Node {
             return;
         }
         let seconds = now.wall.secs();
-        let since = seconds.saturating_sub(self.persist.last_save);
-        let rested = self.persist.last_ok || seconds >= self.persist.last_try + RETRY_SECS;
+        // A wall clock that was set back must not hold up saves: one that failed keeps writes out.
+        let since = seconds.abs_diff(self.persist.last_save);
+        let rested = self.persist.last_ok || seconds.abs_diff(self.persist.last_try) >= RETRY_SECS;
         let reached = self
             .save_points()
             .into_iter()

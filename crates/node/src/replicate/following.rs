@@ -234,6 +234,10 @@ impl Node {
         let data: Arc<[u8]> = Arc::from(part);
         let range = 0..data.len();
         incoming.pending.insert(out.file(FileOp::Append { file: incoming.file, data, range }));
+        if end {
+            // The file will be `dbfilename`: it must not be torn by a crash after that.
+            incoming.pending.insert(out.file(FileOp::Sync { file: incoming.file }));
+        }
         incoming.whole = end;
         if end && incoming.keys == 0 && self.would_lose_data() {
             self.replication.refused = Some("empty");

@@ -6,7 +6,7 @@ use crate::export::Export;
 use crate::node::Node;
 use front::Session;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
-use replication::{Answer, Replica, ReplicationId, Stage, Verdict};
+use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
 use store::rdb::Options;
 use wire::number;
@@ -110,16 +110,24 @@ impl Node {
                     position + 1
                 ),
             );
-        } else {
-            out.log(
-                Level::Notice,
-                format_args!(
-                    "Partial resynchronization not accepted: Replication ID mismatch (Replica \
-                     asked for '{id}', my replication IDs are '{}')",
-                    self.replication.identity.id
-                ),
-            );
+            return;
         }
+        let Identity { id: ours, previous } = self.replication.identity;
+        let why = match previous {
+            Some((previous, upto)) if previous == id => format!(
+                "Requested offset for second ID was {}, but I can reply up to {}",
+                position + 1,
+                upto + 1
+            ),
+            previous => {
+                let second = previous.map_or_else(|| "0".repeat(40), |(id, _)| id.to_string());
+                format!(
+                    "Replication ID mismatch (Replica asked for '{id}', my replication IDs are \
+                     '{ours}' and '{second}')"
+                )
+            }
+        };
+        out.log(Level::Notice, format_args!("Partial resynchronization not accepted: {why}"));
     }
 
     fn replica(&self, conn: ConnId) -> Option<&Replica> {

@@ -1,7 +1,7 @@
 //! Cuts, kills and slow links.
 
 use crate::cases::writer;
-use crate::deployment::{Deployment, request};
+use crate::deployment::{Deployment, line, request};
 use machine::Span;
 
 /// Keys enough for a snapshot that takes a while on a slow link.
@@ -176,4 +176,22 @@ fn a_promotion_above_reaches_the_leaf() {
     d.attach(1, 0);
     d.assert_equal(1, 0);
     d.assert_equal(2, 1);
+}
+
+#[test]
+fn a_received_snapshot_survives_a_crash_of_the_machine() {
+    for seed in 0..8 {
+        let mut d = Deployment::new(seed, 2);
+        fill(&mut d, 0);
+        d.attach(1, 0);
+        d.world.run_for(Span::millis(20));
+        let host = d.hosts[1];
+        d.world.crash(host);
+        d.world.power_on(host);
+        d.world.restart(d.machines[1]);
+        // The client does not know yet that its connection is gone.
+        d.try_ask(1, line("PING"));
+        d.wait(1, "loading", "0");
+        assert_eq!(d.ask(1, "DBSIZE"), ":400");
+    }
 }
