@@ -1,5 +1,7 @@
 //! `holdfast up`: a local cluster in the foreground, watched over.
 
+mod folder;
+
 use crate::connection::wait_until;
 use crate::create::{self, Plan};
 use crate::topology::{self, Node};
@@ -21,6 +23,10 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 const START: Duration = Duration::from_secs(60);
 /// How long a node may take to end.
 const STOP: Duration = Duration::from_secs(20);
+/// How often a bus port is tried at the start, and the first pause in between; each is twice the
+/// one before.
+const BUS_TRIES: u32 = 5;
+const BUS_PAUSE: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A node that ran this long has recovered: its next restart waits the shortest pause again.
@@ -70,6 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         return Err(format!("--port must be between 1 and {highest} for {count} nodes"));
     }
     let _lock = lock(&options.dir)?;
+    folder::check_left_over(&options.dir)?;
+    folder::check_shape(&options.dir, options.port, options.primaries, count)?;
     check_ports(options.port, count)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -104,11 +112,21 @@ fn lock(dir: &Path) -> Result<File, String> {
     Ok(file)
 }
 
+/// Ports must be free. A bus port may be some connection's for a moment: the default ones lie where
+/// the system takes ports for outgoing connections.
 fn check_ports(first: u16, count: u16) -> Result<(), String> {
     for port in (first..first + count).flat_map(|port| [port, port + 10_000]) {
-        TcpListener::bind((HOST, port)).map_err(|error| {
-            format!("port {port} cannot be used ({error}); choose another --port")
-        })?;
+        let mut pause = BUS_PAUSE;
+        let mut tries = if port >= first + 10_000 { BUS_TRIES } else { 1 };
+        while let Err(error) = TcpListener::bind((HOST, port)) {
+            tries -= 1;
+            if tries == 0 {
+                return Err(format!("port {port} cannot be used ({error}); choose another --port"));
+            }
+            println!("bus port {port} is taken; trying again in {} ms", pause.as_millis());
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
     }
     Ok(())
 }
@@ -129,6 +147,8 @@ struct Process {
     pause: Duration,
     /// When to start it again.
     due: Option<Instant>,
+    /// How often it may still be started again at the start because its bus port is taken.
+    bus_tries: u32,
 }
 
 impl Cluster {
@@ -159,6 +179,7 @@ impl Cluster {
                 started: Instant::now(),
                 pause: FIRST_PAUSE,
                 due: None,
+                bus_tries: BUS_TRIES,
             };
             if let Err(error) = process.spawn() {
                 cluster.stop();
@@ -174,7 +195,7 @@ impl Cluster {
         let stopped = || stop.load(Ordering::Relaxed);
         let mut dead = None;
         wait_until(START, || {
-            dead = self.nodes.iter_mut().find_map(Process::death);
+            dead = self.nodes.iter_mut().find_map(Process::death_at_start);
             dead.is_some() || stopped() || self.answering() == self.nodes.len()
         });
         if let Some(why) = dead {
@@ -353,6 +374,34 @@ impl Process {
         self.child = None;
         let log = self.dir.join("node.log");
         Some(format!("node {} ended ({status}); see {}", self.port, log.display()))
+    }
+
+    /// Why the process did not come up, if it did not. One whose bus port was taken between our
+    /// look and its own is started again a few times.
+    fn death_at_start(&mut self) -> Option<String> {
+        if let Some(due) = self.due {
+            if Instant::now() < due {
+                return None;
+            }
+            return self.spawn().err().map(|error| format!("cannot start a node: {error}"));
+        }
+        let why = self.death()?;
+        let log = fs::read_to_string(self.dir.join("node.log")).unwrap_or_default();
+        let taken = format!("Failed listening on port {} (cluster)", self.port + 10_000);
+        let last = log.lines().rev().take(3).any(|line| line.contains(&taken));
+        if !last || self.bus_tries == 0 {
+            return Some(why);
+        }
+        let pause = BUS_PAUSE * 2u32.pow(BUS_TRIES - self.bus_tries);
+        self.bus_tries -= 1;
+        println!(
+            "node {}: bus port {} was taken; starting it again in {} ms",
+            self.port,
+            self.port + 10_000,
+            pause.as_millis()
+        );
+        self.due = Some(Instant::now() + pause);
+        None
     }
 
     /// Looks after the process; what happened, if anything did.
