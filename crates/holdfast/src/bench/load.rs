@@ -3,7 +3,7 @@
 use super::options::{Load, Target};
 use super::reply::{Reply, next};
 use super::spread::{Node, Spread, open};
-use super::tests::Template;
+use super::workload::Template;
 use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};

@@ -8,7 +8,7 @@ mod options;
 mod reply;
 mod report;
 mod spread;
-mod tests;
+mod workload;
 
 use load::{Outcome, Work};
 use options::Options;
@@ -18,8 +18,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use tests::Template;
 use wire::value::Value;
+use workload::Template;
 
 /// Runs it with these arguments.
 pub(crate) fn main(args: &[String]) -> ExitCode {
@@ -81,7 +81,7 @@ fn jobs(options: &Options) -> Vec<(String, Template)> {
         return vec![(options.command.join(" "), Template::new(&options.command))];
     }
     let (size, cluster) = (options.load.size, options.target.cluster);
-    let job = |kind: &tests::Kind| (kind.title().to_string(), kind.template(size, cluster));
+    let job = |kind: &workload::Kind| (kind.title().to_string(), kind.template(size, cluster));
     options.tests.iter().map(job).collect()
 }
 

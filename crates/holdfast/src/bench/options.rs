@@ -1,6 +1,6 @@
 //! The arguments of redis-benchmark.
 
-use super::tests::Kind;
+use super::workload::Kind;
 use std::io::{self, IsTerminal};
 
 /// What it prints for `--help`.
@@ -31,7 +31,8 @@ Usage: holdfast bench [OPTIONS] [command [argument ...]]
                     server it goes to; redirections and failovers are followed
   --help, --version
 
-A command measures itself instead of the tests: holdfast bench -r 1000 -n 10000 SET key:__rand_int__ x
+A command measures itself instead of the tests:
+  holdfast bench -r 1000 -n 10000 SET key:__rand_int__ x
 ";
 
 /// How results are told.

@@ -13,7 +13,8 @@ pub(crate) enum Reply {
     Push,
 }
 
-const AGAIN: [&[u8]; 4] = [b"-MOVED ", b"-ASK ", b"-CLUSTERDOWN", b"-TRYAGAIN"];
+const AGAIN: [&[u8]; 6] =
+    [b"-MOVED ", b"-ASK ", b"-CLUSTERDOWN", b"-TRYAGAIN", b"-READONLY", b"-LOADING"];
 
 /// The first reply and its length, once it is there in full.
 pub(crate) fn next(bytes: &[u8]) -> Result<Option<(Reply, usize)>, String> {

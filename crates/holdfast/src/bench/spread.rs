@@ -1,7 +1,7 @@
 //! Where requests go: to one server, or over the primaries of a cluster.
 
 use super::options::Target;
-use super::tests::TAG;
+use super::workload::TAG;
 use crate::connection::{Connection, text};
 use crate::topology;
 use std::net::TcpStream;

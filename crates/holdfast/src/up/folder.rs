@@ -68,7 +68,8 @@ pub(super) fn check_shape(dir: &Path, port: u16, primaries: u16, count: u16) -> 
     let replicas = shape.nodes.saturating_sub(shape.primaries) / shape.primaries.max(1);
     Err(format!(
         "{} holds a cluster of {} primaries with {replicas} replicas each from port {first} on. \
-         Start it with --primaries {} --replicas {replicas} --port {first}, or choose another --dir",
+         Start it with --primaries {} --replicas {replicas} --port {first}, or choose another \
+         --dir",
         dir.display(),
         shape.primaries,
         shape.primaries
