@@ -88,8 +88,10 @@ fn what_is_no_packet_is_named_and_harms_nobody() {
         says(&up, &twice, &format!("{FRAMING}bad length 0"));
     }
     says(&up, &packet(header, 1, 77, 0, HEADER), "Received unknown packet type: 77");
-    let about = "Ignoring FAIL message from unknown node eeee";
-    says(&up, &packet(header + 40, 1, FAIL, 0, HEADER + 40), about);
+    let mut nameless = packet(header + 40, 1, FAIL, 0, HEADER + 40);
+    says(&up, &nameless, &format!("{PACKET}a name or address that is no text"));
+    nameless[HEADER..].copy_from_slice(&[b'f'; 40]);
+    says(&up, &nameless, "Ignoring FAIL message from unknown node eeee");
 
     // Cut short and then silent, or closed.
     let whole = packet(header, 1, PING, 0, HEADER);
