@@ -153,6 +153,9 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     };
     let post = Post::new();
     let control = config.cluster_enabled.then(|| control::setup(&config, u64::from_le_bytes(seed)));
+    if let Some(setup) = &control {
+        control::await_port(setup, &mut log()?)?;
+    }
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         log: log()?,

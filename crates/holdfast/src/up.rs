@@ -113,7 +113,7 @@ fn lock(dir: &Path) -> Result<File, String> {
 }
 
 /// Ports must be free. A bus port may be some connection's for a moment: the default ones lie where
-/// the system takes ports for outgoing connections.
+/// the system takes ports for outgoing connections. The nodes themselves try again as well.
 fn check_ports(first: u16, count: u16) -> Result<(), String> {
     for port in (first..first + count).flat_map(|port| [port, port + 10_000]) {
         let mut pause = BUS_PAUSE;
@@ -147,8 +147,6 @@ struct Process {
     pause: Duration,
     /// When to start it again.
     due: Option<Instant>,
-    /// How often it may still be started again at the start because its bus port is taken.
-    bus_tries: u32,
 }
 
 impl Cluster {
@@ -179,7 +177,6 @@ impl Cluster {
                 started: Instant::now(),
                 pause: FIRST_PAUSE,
                 due: None,
-                bus_tries: BUS_TRIES,
             };
             if let Err(error) = process.spawn() {
                 cluster.stop();
@@ -195,7 +192,7 @@ impl Cluster {
         let stopped = || stop.load(Ordering::Relaxed);
         let mut dead = None;
         wait_until(START, || {
-            dead = self.nodes.iter_mut().find_map(Process::death_at_start);
+            dead = self.nodes.iter_mut().find_map(Process::death);
             dead.is_some() || stopped() || self.answering() == self.nodes.len()
         });
         if let Some(why) = dead {
@@ -374,34 +371,6 @@ impl Process {
         self.child = None;
         let log = self.dir.join("node.log");
         Some(format!("node {} ended ({status}); see {}", self.port, log.display()))
-    }
-
-    /// Why the process did not come up, if it did not. One whose bus port was taken between our
-    /// look and its own is started again a few times.
-    fn death_at_start(&mut self) -> Option<String> {
-        if let Some(due) = self.due {
-            if Instant::now() < due {
-                return None;
-            }
-            return self.spawn().err().map(|error| format!("cannot start a node: {error}"));
-        }
-        let why = self.death()?;
-        let log = fs::read_to_string(self.dir.join("node.log")).unwrap_or_default();
-        let taken = format!("Failed listening on port {} (cluster)", self.port + 10_000);
-        let last = log.lines().rev().take(3).any(|line| line.contains(&taken));
-        if !last || self.bus_tries == 0 {
-            return Some(why);
-        }
-        let pause = BUS_PAUSE * 2u32.pow(BUS_TRIES - self.bus_tries);
-        self.bus_tries -= 1;
-        println!(
-            "node {}: bus port {} was taken; starting it again in {} ms",
-            self.port,
-            self.port + 10_000,
-            pause.as_millis()
-        );
-        self.due = Some(Instant::now() + pause);
-        None
     }
 
     /// Looks after the process; what happened, if anything did.
