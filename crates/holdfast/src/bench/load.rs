@@ -63,7 +63,7 @@ enum Progress {
     Waiting,
     /// The pipeline is answered.
     Done,
-    /// A cluster has changed; so many requests must be sent again.
+    /// A cluster has changed; so many answers were no results.
     Moved(usize),
 }
 
@@ -83,6 +83,8 @@ struct Generator<'a> {
     chance: u64,
     outcome: Outcome,
     last_reply: Instant,
+    /// The cluster is not what it was.
+    stale: bool,
 }
 
 impl<'a> Generator<'a> {
@@ -99,6 +101,7 @@ impl<'a> Generator<'a> {
             chance: u64::from_le_bytes(seed) | 1,
             outcome: Outcome { latencies: histogram(), repeated: 0, took: Duration::ZERO },
             last_reply: Instant::now(),
+            stale: false,
         })
     }
 
@@ -109,9 +112,7 @@ impl<'a> Generator<'a> {
         }
         let began = Instant::now();
         self.last_reply = began;
-        for index in 0..self.links.len() {
-            self.begin(index)?;
-        }
+        self.begin_all()?;
         let mut events = Events::with_capacity(1024);
         while self.done < self.work.requests && !self.work.stop.load(Relaxed) {
             match self.poll.poll(&mut events, Some(Duration::from_millis(250))) {
@@ -121,6 +122,10 @@ impl<'a> Generator<'a> {
             let ready: Vec<usize> = events.iter().map(|event| event.token().0).collect();
             for index in ready {
                 self.serve(index)?;
+                if self.stale {
+                    self.again()?;
+                    break;
+                }
             }
             if self.last_reply.elapsed() > PATIENCE {
                 return Err(format!("Error: no reply for {} s", PATIENCE.as_secs()));
@@ -178,25 +183,25 @@ impl<'a> Generator<'a> {
         let counted = (answered - again) as u64;
         self.done += counted;
         self.work.progress.fetch_add(counted, Relaxed);
-        if answered > 0 {
+        if counted > 0 {
             self.last_reply = Instant::now();
         }
         match result {
             Ok(Progress::Waiting) => Ok(()),
-            Ok(Progress::Done) if self.work.load.keep_alive => self.begin(index),
+            Ok(Progress::Done) if self.work.load.keep_alive || self.left == 0 => self.begin(index),
             Ok(Progress::Done) => {
-                if self.left > 0 {
-                    self.links[index] = None;
-                    let link = self.connect(index)?;
-                    self.links[index] = Some(link);
+                self.links[index] = None;
+                match self.connect(index) {
+                    Ok(link) => self.links[index] = Some(link),
+                    Err(error) => return self.lost(error),
                 }
                 self.begin(index)
             }
-            Ok(Progress::Moved(again)) => {
-                let again = again + self.links[index].as_ref().map_or(0, |link| link.awaited);
-                self.again(again)
+            Ok(Progress::Moved(_)) => {
+                self.stale = true;
+                Ok(())
             }
-            Err(error) => self.lost(index, error),
+            Err(error) => self.lost(error),
         }
     }
 
@@ -207,44 +212,40 @@ impl<'a> Generator<'a> {
     ) -> Result<(), String> {
         match self.links[index].as_mut().map_or(Ok(()), step) {
             Ok(()) => Ok(()),
-            Err(error) => self.lost(index, error),
+            Err(error) => self.lost(error),
         }
     }
 
     /// A connection is lost: without a cluster that is the end.
-    fn lost(&mut self, index: usize, error: String) -> Result<(), String> {
+    fn lost(&mut self, error: String) -> Result<(), String> {
         if !self.work.target.cluster || error.starts_with("Error from server") {
             return Err(error);
         }
-        let awaited = self.links[index].as_ref().map_or(0, |link| link.awaited);
-        self.again(awaited)
+        self.stale = true;
+        Ok(())
     }
 
-    /// The cluster is not what it was: learns it anew and opens all connections again. What they
-    /// still awaited is sent again.
-    fn again(&mut self, requests: usize) -> Result<(), String> {
-        let mut repeated = requests as u64;
-        let end = Instant::now() + FAILOVER;
-        for link in self.links.iter_mut().filter_map(Option::take) {
-            repeated += link.awaited as u64;
-        }
-        // The connection that told of it was among them.
-        repeated = repeated.min(self.work.requests - self.done - self.left);
-        self.outcome.repeated += repeated;
-        self.left += repeated;
-        loop {
+    fn begin_all(&mut self) -> Result<(), String> {
+        (0..self.links.len()).try_for_each(|index| self.begin(index))
+    }
+
+    /// Learns the cluster anew and opens all connections again. What was on its way is sent again.
+    fn again(&mut self) -> Result<(), String> {
+        while self.stale {
+            let late = self.last_reply.elapsed() > FAILOVER || self.work.stop.load(Relaxed);
+            self.stale = false;
+            self.links.iter_mut().for_each(|link| *link = None);
+            let repeated = self.work.requests - self.done - self.left;
+            self.outcome.repeated += repeated;
+            self.left += repeated;
+            // Whoever answers that the cluster is down does so at once.
+            std::thread::sleep(PAUSE);
             match self.reconnect() {
-                Ok(()) => break,
-                Err(error) if Instant::now() > end || self.work.stop.load(Relaxed) => {
-                    return Err(error);
-                }
-                Err(_) => std::thread::sleep(PAUSE),
+                Ok(()) => self.begin_all()?,
+                Err(error) if late => return Err(error),
+                Err(_) => self.stale = true,
             }
         }
-        for index in 0..self.links.len() {
-            self.begin(index)?;
-        }
-        self.last_reply = Instant::now();
         Ok(())
     }
 
