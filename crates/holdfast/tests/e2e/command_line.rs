@@ -244,8 +244,11 @@ fn the_client_keeps_its_bounds() {
     // A node that always names itself.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let liar = listener.local_addr().expect("its address").port();
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&asked);
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             let mut line = String::new();
             let _ = BufReader::new(stream.try_clone().expect("a socket")).read_line(&mut line);
             let _ = stream.write_all(format!("-MOVED 1 127.0.0.1:{liar}\r\n").as_bytes());
@@ -254,6 +257,9 @@ fn the_client_keeps_its_bounds() {
     let output = run(&["cli", "-c", "-p", &liar.to_string(), "get", "a"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(texts(&output).1.contains("redirected more than 16 times"), "{output:?}");
+    // Once at first, and once more after each redirection.
+    let asked = asked.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((17..=18).contains(&asked), "asked {asked} times");
 }
 
 #[test]
