@@ -19,19 +19,35 @@ fn refused(dir: &Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Nodes that nobody ends any more; here they end with the test.
+struct LeftOver(Vec<Pid>);
+
+impl Drop for LeftOver {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            // As a rule they have ended.
+            let name = format!("/proc/{}/cmdline", pid.as_raw_nonzero());
+            if std::fs::read(name).is_ok_and(|line| line.starts_with(HOLDFAST.as_bytes())) {
+                let _ = kill_process(*pid, Signal::KILL);
+            }
+        }
+    }
+}
+
 #[test]
 fn nodes_that_outlive_their_up_are_named() {
     let mut up = Up::start();
-    let pids: Vec<Pid> = (0..6).map(|index| up.pid(index)).collect();
+    let left = LeftOver((0..6).map(|index| up.pid(index)).collect());
     up.kill();
     let port = up.port.to_string();
     let said = refused(up.dir.path(), &["--port", &port]);
-    for pid in &pids {
+    for pid in &left.0 {
         assert!(said.contains(&pid.as_raw_nonzero().to_string()), "{pid:?} is not in: {said}");
     }
     assert!(said.contains("still run in") && said.contains(": kill "), "{said}");
     // As told.
-    for pid in pids {
+    for pid in &left.0 {
+        let pid = *pid;
         kill_process(pid, Signal::TERM).expect("it runs");
         let path = format!("/proc/{}/exe", pid.as_raw_nonzero());
         until("it ends", || std::fs::read_link(&path).is_err().then_some(()));
