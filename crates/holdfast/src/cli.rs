@@ -8,6 +8,8 @@ use wire::value::Value;
 
 const TIMEOUT: Duration = Duration::from_secs(3600);
 const CONNECT: Duration = Duration::from_secs(5);
+/// How often a command may be sent on: a cluster whose nodes disagree must not keep us for ever.
+const REDIRECTIONS: usize = 16;
 const USAGE: &str = "\
 Usage: holdfast cli [OPTIONS] [command [argument ...]]
 
@@ -20,6 +22,7 @@ Usage: holdfast cli [OPTIONS] [command [argument ...]]
   -e             exit with 1 when the reply is an error
   --raw          print replies as they are, also on a terminal
   --no-raw       print replies with their types, also into a pipe
+  --cluster <verb> ...  create or look at a cluster; --cluster help says more
   --help         show this text
 
 Without a command, reads commands line by line.
@@ -42,6 +45,9 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     if args.first().is_some_and(|arg| arg == "--help") {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
+    }
+    if args.first().is_some_and(|arg| arg == "--cluster") {
+        return crate::trib::main(&args[1..]);
     }
     let result = parse(args).and_then(|(options, command)| run(&options, &command));
     match result {
@@ -74,7 +80,7 @@ fn parse(args: &[String]) -> Result<(Options, Vec<Vec<u8>>), String> {
             "-h" => options.host = value()?.clone(),
             "-p" => options.port = number(value()?)?,
             "-a" => options.password = Some(value()?.clone()),
-            "-n" => options.database = u32::from(number(value()?)?),
+            "-n" => options.database = database(value()?)?,
             "-c" => options.follow = true,
             "-x" => options.last_from_input = true,
             "-e" => options.fail_on_error = true,
@@ -96,6 +102,12 @@ fn parse(args: &[String]) -> Result<(Options, Vec<Vec<u8>>), String> {
         command.push(last);
     }
     Ok((options, command))
+}
+
+/// The number of a database; which ones there are, the server knows.
+fn database(word: &str) -> Result<u32, String> {
+    let number = word.parse().ok().filter(|number| *number <= i32::MAX as u32);
+    number.ok_or_else(|| format!("'{word}' is no number of a database"))
 }
 
 fn run(options: &Options, command: &[Vec<u8>]) -> Result<bool, String> {
@@ -125,7 +137,7 @@ impl<'o> Client<'o> {
 
     /// Sends a command; in cluster mode, where redirections lead.
     fn call(&mut self, words: &[&[u8]]) -> Result<Value, String> {
-        loop {
+        for _ in 0..=REDIRECTIONS {
             let reply = self.connection.call(words).map_err(|error| format!("Error: {error}"))?;
             let Some((slot, host, port)) = self.redirection(&reply) else { return Ok(reply) };
             if io::stdout().is_terminal() {
@@ -134,6 +146,7 @@ impl<'o> Client<'o> {
             self.connection = open(self.options, &host, port)?;
             (self.host, self.port) = (host, port);
         }
+        Err(format!("Error: redirected more than {REDIRECTIONS} times; the nodes disagree"))
     }
 
     fn redirection(&self, reply: &Value) -> Option<(String, String, u16)> {
@@ -148,15 +161,19 @@ impl<'o> Client<'o> {
 
     /// Reads commands line by line until the end of the input, or `exit`.
     fn prompt(&mut self) -> Result<(), String> {
-        let mut lines = io::stdin().lock().lines();
+        let mut input = io::stdin().lock();
+        let mut line = Vec::new();
         loop {
             if io::stdin().is_terminal() {
                 print!("{}:{}> ", self.host, self.port);
                 io::stdout().flush().map_err(|error| error.to_string())?;
             }
-            let Some(line) = lines.next() else { return Ok(()) };
-            let line = line.map_err(|error| error.to_string())?;
-            let Ok(words) = wire::words::split(line.as_bytes()) else {
+            line.clear();
+            // Any bytes may come; only a line feed ends them.
+            if input.read_until(b'\n', &mut line).map_err(|error| error.to_string())? == 0 {
+                return Ok(());
+            }
+            let Ok(words) = wire::words::split(line.trim_ascii_end()) else {
                 println!("Invalid argument(s)");
                 continue;
             };

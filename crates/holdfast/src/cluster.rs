@@ -59,6 +59,10 @@ fn create_cluster(nodes: &[String], replicas: usize, yes: bool) -> Result<(), St
     }
     if plan.shares_hosts() {
         println!("[WARNING] Some replicas are in the same host as their primary");
+        println!(
+            "Losing that host loses a primary and its replica at once: where there are more hosts, \
+             give nodes of each."
+        );
     }
     if !yes && !confirmed()? {
         return Err(String::from("nothing was changed"));

@@ -32,6 +32,11 @@ impl Connection {
         Ok(Connection { stream, input: Vec::new() })
     }
 
+    /// The socket, for one who goes on without this: between two replies.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
     /// Bounds each later reply by another time.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         self.stream.set_read_timeout(Some(timeout))

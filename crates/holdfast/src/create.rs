@@ -87,7 +87,16 @@ fn interleave(nodes: &[Address]) -> Vec<Address> {
 /// Refuses nodes that are no empty cluster nodes, before anything is changed.
 pub(crate) fn check_empty(plan: &Plan) -> Result<(), String> {
     for (host, port) in plan.addresses() {
-        let nodes = topology::ask(host, *port, TIMEOUT).map_err(|error| match error.as_str() {
+        let mut view = topology::ask(host, *port, TIMEOUT);
+        // A node that has just begun listens a moment before it knows itself.
+        wait_until(TIMEOUT, || {
+            let early = matches!(&view, Err(error) if error.starts_with("CLUSTERDOWN"));
+            if early {
+                view = topology::ask(host, *port, TIMEOUT);
+            }
+            !early
+        });
+        let nodes = view.map_err(|error| match error.as_str() {
             text if text.contains("cluster support disabled") => {
                 format!("[ERR] Node {host}:{port} is not configured as a cluster node.")
             }

@@ -2,6 +2,7 @@
 //!
 //! Started through a link named after one of Redis's programs, it behaves as that program.
 
+mod bench;
 mod check;
 mod cli;
 mod client;
@@ -11,6 +12,7 @@ mod control;
 mod create;
 mod server;
 mod topology;
+mod trib;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -43,6 +45,13 @@ enum Tool {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+    /// Generate load and measure: holdfast bench [-c clients] [-n requests] [-t tests] [-q]
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// The arguments of redis-benchmark
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Run a local cluster in the foreground, and watch over it
     Up(up::Options),
     /// Raise counters through a cluster and prove that no acknowledged write is lost
@@ -53,7 +62,13 @@ enum Tool {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().collect();
+    let args: Vec<String> = match std::env::args_os().map(|arg| arg.into_string()).collect() {
+        Ok(args) => args,
+        Err(arg) => {
+            eprintln!("holdfast: {arg:?} is not text; values of any bytes go through 'cli -x'");
+            return ExitCode::FAILURE;
+        }
+    };
     let program = std::path::Path::new(args.first().map_or("", String::as_str))
         .file_name()
         .and_then(|name| name.to_str());
@@ -61,6 +76,9 @@ fn main() -> ExitCode {
     match (program, args.get(1).map(String::as_str)) {
         (Some("redis-server"), _) => return server::main(&args[1..]),
         (Some("redis-cli"), _) => return cli::main(&args[1..]),
+        (Some("redis-benchmark"), _) => return bench::main(&args[1..]),
+        (Some("redis-trib.rb" | "redis-trib"), _) => return trib::main(&args[1..]),
+        (_, Some("bench")) => return bench::main(&args[2..]),
         (_, Some("server")) => return server::main(&args[2..]),
         (_, Some("cli")) => return cli::main(&args[2..]),
         _ => {}
@@ -68,6 +86,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Tool::Server { args } => return server::main(&args),
         Tool::Cli { args } => return cli::main(&args),
+        Tool::Bench { args } => return bench::main(&args),
         Tool::Up(options) => up::run(&options).map(|()| true),
         Tool::Check(options) => check::run(&options),
         Tool::Cluster(verb) => cluster::run(&verb).map(|()| true),

@@ -155,6 +155,9 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     let control = config.cluster_enabled.then(|| control::setup(&config, u64::from_le_bytes(seed)));
     // Without it, growing is as fast as the system gives memory out.
     shell::allocator::keep_memory_ready();
+    if let Some(setup) = &control {
+        control::await_port(setup, &mut log()?)?;
+    }
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         log: log()?,

@@ -42,11 +42,15 @@ pub(crate) fn ask(host: &str, port: u16, timeout: Duration) -> Result<Vec<Node>,
     let mut connection =
         Connection::open((host, port), timeout).map_err(|error| error.to_string())?;
     let reply = connection.call(&[b"CLUSTER", b"NODES"]).map_err(|error| error.to_string())?;
-    let lines = text(reply)?;
-    lines.lines().map(|line| parse(line, host).ok_or(format!("not a node line: {line}"))).collect()
+    read(&text(reply)?, host)
 }
 
-/// Reads a line; `asked` stands in for an address that a node does not know of itself.
+/// Reads what CLUSTER NODES says; `asked` stands in for an address that a node does not know of
+/// itself.
+pub(crate) fn read(lines: &str, asked: &str) -> Result<Vec<Node>, String> {
+    lines.lines().map(|line| parse(line, asked).ok_or(format!("not a node line: {line}"))).collect()
+}
+
 fn parse(line: &str, asked: &str) -> Option<Node> {
     let mut words = line.split(' ');
     let id = words.next()?.to_string();

@@ -1,5 +1,7 @@
 //! `holdfast up`: a local cluster in the foreground, watched over.
 
+mod folder;
+
 use crate::connection::wait_until;
 use crate::create::{self, Plan};
 use crate::topology::{self, Node};
@@ -21,6 +23,10 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 const START: Duration = Duration::from_secs(60);
 /// How long a node may take to end.
 const STOP: Duration = Duration::from_secs(20);
+/// How often a bus port is tried at the start, and the first pause in between; each is twice the
+/// one before.
+const BUS_TRIES: u32 = 5;
+const BUS_PAUSE: Duration = Duration::from_millis(100);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A node that ran this long has recovered: its next restart waits the shortest pause again.
@@ -70,6 +76,8 @@ pub(crate) fn run(options: &Options) -> Result<(), String> {
         return Err(format!("--port must be between 1 and {highest} for {count} nodes"));
     }
     let _lock = lock(&options.dir)?;
+    folder::check_left_over(&options.dir)?;
+    folder::check_shape(&options.dir, options.port, options.primaries, count)?;
     check_ports(options.port, count)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
@@ -104,11 +112,21 @@ fn lock(dir: &Path) -> Result<File, String> {
     Ok(file)
 }
 
+/// Ports must be free. A bus port may be some connection's for a moment: the default ones lie where
+/// the system takes ports for outgoing connections. The nodes themselves try again as well.
 fn check_ports(first: u16, count: u16) -> Result<(), String> {
     for port in (first..first + count).flat_map(|port| [port, port + 10_000]) {
-        TcpListener::bind((HOST, port)).map_err(|error| {
-            format!("port {port} cannot be used ({error}); choose another --port")
-        })?;
+        let mut pause = BUS_PAUSE;
+        let mut tries = if port >= first + 10_000 { BUS_TRIES } else { 1 };
+        while let Err(error) = TcpListener::bind((HOST, port)) {
+            tries -= 1;
+            if tries == 0 {
+                return Err(format!("port {port} cannot be used ({error}); choose another --port"));
+            }
+            println!("bus port {port} is taken; trying again in {} ms", pause.as_millis());
+            std::thread::sleep(pause);
+            pause *= 2;
+        }
     }
     Ok(())
 }

@@ -91,6 +91,8 @@ struct Listeners {
     /// By token: whether it may fail without harm.
     optional: Vec<bool>,
     standing: usize,
+    /// One that may not fail has; the process ends.
+    failed: bool,
 }
 
 impl Node {
@@ -181,7 +183,7 @@ impl Node {
 
     fn listening(&mut self, out: &mut Out) {
         self.listeners.standing += 1;
-        if self.listeners.standing == 1 {
+        if self.listeners.standing == 1 && !self.listeners.failed {
             out.log(
                 Level::Notice,
                 format_args!("Server initialized, listening on port {}", self.config.port),
@@ -195,6 +197,7 @@ impl Node {
         if optional && matches!(why, NetError::AddressNotAvailable | NetError::Other(_)) {
             return;
         }
+        self.listeners.failed = true;
         let port = self.config.port;
         out.log(
             Level::Warning,

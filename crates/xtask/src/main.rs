@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod scenes;
 mod soak;
 mod test;
 mod tidy;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Task {
     /// Measure our server beside Valkey and Redis on this machine
     Bench(Box<bench::Options>),
+    /// Replay what the classic tutorials type; REAL=1 compares with Redis
+    Scenes(scenes::Options),
     /// Watch one figure over a long run
     Soak(soak::Options),
     /// Run everything a change must pass, up to the first red
@@ -35,6 +38,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Scenes(options) => scenes::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Test => test::run(),
         Task::Tidy(options) => tidy::run(&options),

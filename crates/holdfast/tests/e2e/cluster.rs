@@ -15,16 +15,22 @@ const NODES: u16 = 6;
 const BACK: f64 = 6.0;
 
 /// A cluster that ends with the test.
-struct Up {
+pub(crate) struct Up {
     process: Child,
-    dir: TempDir,
-    port: u16,
+    pub(crate) dir: TempDir,
+    /// Of the first node.
+    pub(crate) port: u16,
 }
 
 impl Up {
-    fn start() -> Self {
+    /// Three primaries, each with a replica, all slots served.
+    pub(crate) fn start() -> Self {
+        Self::start_at(free_ports(), |_| false, ())
+    }
+
+    /// The same from this port on. `hold` is let go when a line is printed that `release` accepts.
+    pub(crate) fn start_at<T>(port: u16, release: impl Fn(&str) -> bool, hold: T) -> Self {
         let dir = tempfile::tempdir().expect("a folder");
-        let port = free_ports();
         let mut process = Command::new(HOLDFAST)
             .args(["up", "--port", &port.to_string(), "--dir"])
             .arg(dir.path())
@@ -32,15 +38,27 @@ impl Up {
             .spawn()
             .expect("it starts");
         let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-        let served = lines.by_ref().map_while(Result::ok).any(|line| line.contains("Connect with"));
+        let mut hold = Some(hold);
+        let served = lines.by_ref().map_while(Result::ok).any(|line| {
+            if release(&line) {
+                hold.take();
+            }
+            line.contains("Connect with")
+        });
         assert!(served, "the cluster did not form");
         // Whoever does not read a pipe stops the writer in the end.
         std::thread::spawn(move || lines.for_each(drop));
         Up { process, dir, port }
     }
 
+    /// Kills `up` itself; its nodes run on.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().expect("it runs");
+        self.process.wait().expect("it ends");
+    }
+
     /// The pid of a node, from the first lines of its log.
-    fn pid(&self, index: u16) -> Pid {
+    pub(crate) fn pid(&self, index: u16) -> Pid {
         let log = self.dir.path().join((self.port + index).to_string()).join("node.log");
         let text = fs::read_to_string(log).expect("a log");
         let last = text.lines().last().expect("a line");
@@ -57,7 +75,8 @@ impl Up {
             .expect("it starts")
     }
 
-    fn say(&self, index: u16, words: &[&str]) -> String {
+    /// What a node answers to a command.
+    pub(crate) fn say(&self, index: u16, words: &[&str]) -> String {
         let port = (self.port + index).to_string();
         let output = Command::new(HOLDFAST)
             .args(["cli", "-p", &port])
@@ -67,7 +86,8 @@ impl Up {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn wait(&self, what: &str, mut done: impl FnMut(&Self) -> bool) {
+    /// Waits for a state of the cluster.
+    pub(crate) fn wait(&self, what: &str, mut done: impl FnMut(&Self) -> bool) {
         let end = Instant::now() + Duration::from_secs(30);
         while !done(self) {
             assert!(Instant::now() < end, "not in time: {what}");
@@ -78,6 +98,9 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
+        if self.process.try_wait().is_ok_and(|status| status.is_some()) {
+            return;
+        }
         if let Some(pid) = Pid::from_raw(self.process.id() as i32) {
             // It may have ended already.
             let _ = kill_process(pid, Signal::TERM);
@@ -88,7 +111,7 @@ impl Drop for Up {
 
 /// A run of ports that are free, and whose bus ports are; all below those that the system gives to
 /// outgoing connections.
-fn free_ports() -> u16 {
+pub(crate) fn free_ports() -> u16 {
     let first = TcpListener::bind("127.0.0.1:0").expect("a port");
     let start = first.local_addr().expect("an address").port() % 10_000 + 11_000;
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
@@ -124,6 +147,22 @@ fn a_killed_primary_is_replaced_and_nothing_acknowledged_is_lost() {
         up.say(0, &["info", "replication"]).contains("master_link_status:up")
     });
     up.wait("all slots", |up| up.say(0, &["cluster", "info"]).contains("cluster_state:ok"));
+}
+
+#[test]
+fn a_replica_says_where_to_write() {
+    let up = Up::start();
+    for command in [&["set", "foo", "1"][..], &["get", "foo"], &["mset", "foo", "1"]] {
+        let moved = format!("MOVED 12182 127.0.0.1:{}", up.port + 2);
+        // The replica of that very slot, another replica, another primary.
+        for index in [5, 3, 0] {
+            assert_eq!(up.say(index, command).trim(), moved, "{command:?} at {index}");
+        }
+    }
+    assert_eq!(
+        up.say(5, &["flushall"]).trim(),
+        "READONLY You can't write against a read only replica."
+    );
 }
 
 #[test]

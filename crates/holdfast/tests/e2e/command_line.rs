@@ -142,6 +142,32 @@ fn a_port_in_use_ends_the_start() {
 }
 
 #[test]
+fn who_cannot_listen_is_not_ready() {
+    // One of two addresses is taken.
+    let taken = std::net::TcpListener::bind("127.0.0.2:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let output = run(&["server", "--port", &port, "--bind", "127.0.0.2 127.0.0.1"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (out, _) = texts(&output);
+    assert!(out.contains(&format!("Failed listening on port {port} (tcp)")), "{out}");
+    assert!(!out.contains("Ready"), "{out}");
+
+    let home = Home::new();
+    let data = home.data();
+    let dir = data.to_str().expect("a readable path");
+    let server = ["server", "--port", "0", "--cluster-enabled", "yes", "--cluster-port", &port];
+    let output = run(&[&server[..], &["--bind", "127.0.0.2", "--dir", dir]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let (out, _) = texts(&output);
+    assert!(
+        out.contains(&format!("The bus port {port} is taken; trying again in 100 ms")),
+        "{out}"
+    );
+    assert!(out.contains(&format!("Failed listening on port {port} (cluster): ")), "{out}");
+    assert!(!out.contains("Ready"), "{out}");
+}
+
+#[test]
 fn a_missing_folder_ends_the_start() {
     let output = run(&["server", "--port", "0", "--dir", "/no/such/folder"]);
     assert_eq!(output.status.code(), Some(1));
@@ -163,6 +189,77 @@ fn a_link_named_redis_server_is_a_server() {
     });
     let mut client = server.client();
     until("it answers", || (client.line("SET a 1") == "+OK").then_some(()));
+}
+
+#[test]
+fn the_tool_of_the_tutorials_answers_to_its_names() {
+    let home = Home::new();
+    for name in ["redis-trib.rb", "redis-trib", "redis-benchmark", "redis-cli"] {
+        std::os::unix::fs::symlink(HOLDFAST, home.beside(name)).expect("a link");
+    }
+    let call = |name: &str, arguments: &[&str]| {
+        let output = Command::new(home.beside(name)).args(arguments).output().expect("it runs");
+        let (out, err) = texts(&output);
+        (output.status.code(), out + &err)
+    };
+    let (code, said) = call("redis-trib.rb", &["reshard", "127.0.0.1:7000"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("'reshard' is not built yet"), "{said}");
+    let (code, said) = call("redis-cli", &["--cluster", "rebalance", "127.0.0.1:7000"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("'rebalance' is not built yet"), "{said}");
+    let few = ["create", "--replicas", "1", "127.0.0.1:1", "127.0.0.1:2"];
+    let (code, said) = call("redis-trib", &few);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("at least 3 primaries"), "{said}");
+    let (code, said) = call("redis-benchmark", &["--version"]);
+    assert_eq!(code, Some(0));
+    assert!(said.starts_with("redis-benchmark "), "{said}");
+}
+
+#[test]
+fn the_client_keeps_its_bounds() {
+    use std::io::{BufRead, BufReader, Write};
+    let server = Server::start();
+    let port = server.port.to_string();
+    for number in ["70000000000", "-1", "x"] {
+        let output = run(&["cli", "-p", &port, "-n", number, "ping"]);
+        assert_eq!(output.status.code(), Some(1), "{number}");
+        let (_, err) = texts(&output);
+        assert!(err.contains(&format!("'{number}' is no number of a database")), "{err}");
+    }
+    let output = run(&["cli", "-p", &port, "-n", "70000", "ping"]);
+    assert!(texts(&output).1.contains("DB index is out of range"), "{output:?}");
+
+    // A line of any bytes, and the next one.
+    let mut command = Command::new(HOLDFAST);
+    command.args(["cli", "-p", &port]).stdin(std::process::Stdio::piped());
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("it runs");
+    let mut input = child.stdin.take().expect("it is piped");
+    input.write_all(b"set a \xff\xfe\nstrlen a\n").expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(texts(&output).0, "OK\n2\n");
+
+    // A node that always names itself.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let liar = listener.local_addr().expect("its address").port();
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let mut line = String::new();
+            let _ = BufReader::new(stream.try_clone().expect("a socket")).read_line(&mut line);
+            let _ = stream.write_all(format!("-MOVED 1 127.0.0.1:{liar}\r\n").as_bytes());
+        }
+    });
+    let output = run(&["cli", "-c", "-p", &liar.to_string(), "get", "a"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(texts(&output).1.contains("redirected more than 16 times"), "{output:?}");
+    // Once at first, and once more after each redirection.
+    let asked = asked.load(std::sync::atomic::Ordering::SeqCst);
+    assert!((17..=18).contains(&asked), "asked {asked} times");
 }
 
 #[test]

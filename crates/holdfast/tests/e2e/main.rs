@@ -3,13 +3,16 @@
 //! Where Redis's behaviour is defined, the same bytes go to a `redis-server` as well, and the
 //! replies must be equal.
 
+mod bad_bus;
 mod bad_input;
 mod basics;
+mod bench;
 mod client;
 mod cluster;
 mod command_line;
 mod crowd;
 mod damage;
+mod failover;
 mod hostile_primary;
 mod introspection;
 mod large;
@@ -19,3 +22,4 @@ mod saving;
 mod server;
 mod session;
 mod tools;
+mod up;

@@ -1,0 +1,197 @@
+//! Where a scene plays: a folder, the programs by their classic names, servers at the tutorials'
+//! ports.
+
+use super::pty::Pty;
+use crate::bench::Client;
+use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The names by which readers call us.
+const NAMES: &[&str] = &["redis-server", "redis-cli", "redis-benchmark", "redis-trib.rb"];
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The cluster of the tutorials.
+pub(crate) const PORTS: std::ops::Range<u16> = 7000..7006;
+
+/// Whose programs play.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Side {
+    Ours,
+    /// Debian's.
+    Real,
+}
+
+impl Side {
+    /// What tables call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Side::Ours => "holdfast",
+            Side::Real => "redis",
+        }
+    }
+}
+
+/// See the module's documentation. What it started ends with it.
+pub(crate) struct Stage {
+    pub(crate) side: Side,
+    /// Our program itself.
+    pub(crate) ours: PathBuf,
+    /// How often to measure.
+    pub(crate) rounds: usize,
+    /// What the scene found, for the comparison.
+    pub(crate) facts: Vec<(&'static str, String)>,
+    folder: PathBuf,
+    servers: Vec<(u16, Child)>,
+}
+
+impl Stage {
+    /// An empty stage.
+    pub(crate) fn new(side: Side, ours: &Path, rounds: usize) -> Result<Self> {
+        let name = format!("holdfast-scenes-{}-{}", std::process::id(), side.name());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(folder.join("bin"))?;
+        for name in NAMES {
+            let link = folder.join("bin").join(name);
+            if !link.exists() {
+                std::os::unix::fs::symlink(ours, &link)?;
+            }
+        }
+        let (facts, servers) = (Vec::new(), Vec::new());
+        Ok(Self { side, ours: ours.to_path_buf(), rounds, facts, folder, servers })
+    }
+
+    /// States a fact; it must be so on either side, unless the scene says otherwise.
+    pub(crate) fn fact(&mut self, name: &'static str, value: impl Into<String>) {
+        self.facts.push((name, value.into()));
+    }
+
+    /// A program by the name a reader types, of one side.
+    pub(crate) fn program(&self, side: Side, name: &str) -> Command {
+        let mut command = match side {
+            Side::Ours => Command::new(self.folder.join("bin").join(name)),
+            Side::Real => Command::new(name),
+        };
+        command.current_dir(&self.folder);
+        command
+    }
+
+    /// A shell on a terminal, where the names lead to the programs of this side.
+    pub(crate) fn shell(&self) -> Result<Pty> {
+        let mut command = Command::new("sh");
+        command.current_dir(&self.folder).env("PS1", "$ ");
+        if self.side == Side::Ours {
+            let mut path = OsString::from(self.folder.join("bin"));
+            path.push(":");
+            path.push(std::env::var_os("PATH").unwrap_or_default());
+            command.env("PATH", path);
+        }
+        command.arg("-i");
+        Pty::spawn(command)
+    }
+
+    /// Starts a server of one side and waits until it answers.
+    pub(crate) fn serve(&mut self, side: Side, port: u16, arguments: &[&str]) -> Result<()> {
+        free(port)?;
+        let home = self.folder.join(port.to_string());
+        fs::create_dir_all(&home)?;
+        let log = File::create(home.join("log"))?;
+        let mut command = self.program(side, "redis-server");
+        command.args(["--port", &port.to_string()]).args(arguments).current_dir(&home);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("starting {command:?}"))?;
+        self.servers.push((port, child));
+        until("the server answers", || {
+            let (_, child) = self.servers.last_mut().context("it was started")?;
+            if let Some(status) = child.try_wait()? {
+                let log = fs::read_to_string(home.join("log")).unwrap_or_default();
+                bail!("the server at port {port} ended ({status}):\n{log}");
+            }
+            Ok(Client::connect(port).is_ok_and(|mut client| client.ask("PING").is_ok()))
+        })
+    }
+
+    /// Ends the server at a port.
+    pub(crate) fn end(&mut self, port: u16) -> Result<()> {
+        for (_, child) in self.servers.iter_mut().filter(|(at, _)| *at == port) {
+            child.kill()?;
+            child.wait()?;
+        }
+        self.servers.retain(|(at, _)| *at != port);
+        Ok(())
+    }
+
+    /// Starts six servers that are to be a cluster.
+    pub(crate) fn six(&mut self) -> Result<()> {
+        for port in PORTS.flat_map(|port| [port, port + 10_000]) {
+            free(port)?;
+        }
+        for port in PORTS {
+            let directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
+            self.serve(self.side, port, &directives)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a cluster of the six, without talk.
+    pub(crate) fn cluster(&mut self) -> Result<()> {
+        self.six()?;
+        let mut command = self.program(self.side, "redis-cli");
+        command.args(["--cluster", "create"]);
+        command.args(PORTS.map(|port| format!("127.0.0.1:{port}")));
+        command.args(["--cluster-replicas", "1", "--cluster-yes"]);
+        let output = command.output()?;
+        if !output.status.success() {
+            bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        covered()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.servers {
+            // It may have ended already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until every node says that all slots are served.
+pub(crate) fn covered() -> Result<()> {
+    until("all slots are served", || {
+        let ok = |port| -> Result<bool> {
+            let info = Client::connect(port)?.ask("CLUSTER INFO")?;
+            Ok(info.contains("cluster_state:ok") && info.contains("cluster_slots_ok:16384"))
+        };
+        PORTS.map(ok).try_fold(true, |all, one| Ok(all && one?))
+    })
+}
+
+/// The scenes are played at the tutorials' ports; whoever has one must let go of it first.
+fn free(port: u16) -> Result<()> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .with_context(|| format!("port {port}, which the tutorial uses, is not free"))?;
+    Ok(())
+}
+
+/// Asks until it is so, for a bounded time.
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + PATIENCE;
+    while !done()? {
+        if Instant::now() > end {
+            bail!("not within {PATIENCE:?}: {what}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
