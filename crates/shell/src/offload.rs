@@ -26,7 +26,7 @@ impl Offload {
         let (sender, receiver) = channel::<(Ticket, Job)>();
         thread::Builder::new().name("jobs".into()).spawn(move || {
             let _guard = AbortOnPanic;
-            yield_to_the_machine();
+            give_way(19);
             for (ticket, job) in receiver {
                 notifier.send(Note::JobDone(ticket, job()));
             }
@@ -39,12 +39,11 @@ impl Offload {
     }
 }
 
-/// Gives way when there are more threads than cores: a job can wait for some milliseconds, a turn
-/// of the machine cannot. Where that is not allowed, all threads are as good as each other.
-fn yield_to_the_machine() {
-    const NICER: i32 = 10;
+/// Has the calling thread give way when there are more threads than cores: it can wait for some
+/// milliseconds, a turn of the machine cannot. Where that is not allowed, all are alike.
+pub(crate) fn give_way(nice: i32) {
     // On Linux "this process" means the calling thread here.
-    let _ = rustix::process::setpriority_process(None, NICER);
+    let _ = rustix::process::setpriority_process(None, nice);
 }
 
 /// Looks a name up on a thread of its own: a slow resolver holds up no other look-up.

@@ -10,7 +10,7 @@
 
 use std::ffi::{c_uint, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 use std::thread::{self, Thread};
 use tikv_jemalloc_sys::{extent_hooks_s, extent_hooks_t, mallctl};
@@ -32,6 +32,20 @@ static REGION_IN_USE: Mutex<Region> = Mutex::new(Region { start: 0, end: 0, next
 static USED: AtomicUsize = AtomicUsize::new(0);
 /// The end of that region.
 static END: AtomicUsize = AtomicUsize::new(0);
+
+/// The figures of the last report, and whether they are wanted anew. Together they need not be of
+/// one moment.
+static REPORT: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+static WANTED: AtomicBool = AtomicBool::new(false);
+
+/// The last report, if the thread is there to make one; asks for the next.
+pub(super) fn last_report() -> Option<(u64, u64)> {
+    let thread = THREAD.get()?;
+    let [allocated, active] = [0, 1].map(|n: usize| REPORT[n].load(Relaxed));
+    WANTED.store(true, Relaxed);
+    thread.unpark();
+    (allocated > 0).then_some((allocated, active))
+}
 
 /// Address space that extents are cut from.
 struct Region {
@@ -197,11 +211,18 @@ impl Region {
     }
 }
 
-/// The thread: touches page after page, and sleeps when enough of them are ready.
+/// The thread: touches page after page, and sleeps when enough of them are ready. It also adds up
+/// what the allocator has handed out.
 fn touch_ahead() {
+    let mut able = true;
     loop {
         thread::park();
-        loop {
+        if WANTED.swap(false, Relaxed) {
+            let (allocated, active) = super::measure();
+            REPORT[0].store(allocated, Relaxed);
+            REPORT[1].store(active, Relaxed);
+        }
+        while able {
             let due = REGION_IN_USE.lock().ok().and_then(|mut region| region.due());
             let Some(page) = due else { break };
             let at = std::ptr::with_exposed_provenance_mut(page);
@@ -209,7 +230,7 @@ fn touch_ahead() {
             // so it does not matter whether the page has come into use meanwhile.
             if unsafe { libc::madvise(at, PAGE, libc::MADV_POPULATE_WRITE) } != 0 {
                 // An older system, or no memory: whoever needs the page will touch it.
-                return;
+                able = false;
             }
             if let Ok(mut region) = REGION_IN_USE.lock()
                 && region.ready == page
