@@ -8,7 +8,9 @@ pub mod gate;
 mod introspect;
 mod session;
 mod speak;
+mod transaction;
 
 pub use introspect::command;
-pub use session::{Session, Sessions};
+pub use session::{Label, Modes, Replies, Session, Sessions};
 pub use speak::{Login, Spoken, speak, unknown_command, unknown_subcommand, wrong_arity};
+pub use transaction::{Queue, Requests, Transaction, Watching};

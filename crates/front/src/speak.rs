@@ -58,11 +58,11 @@ pub fn speak(
             reply.simple("RESET");
         }
         CommandId::Readonly if login.cluster => {
-            session.readonly = true;
+            session.modes.readonly = true;
             reply.ok();
         }
         CommandId::Readwrite if login.cluster => {
-            session.readonly = false;
+            session.modes.readonly = false;
             reply.ok();
         }
         CommandId::Readonly | CommandId::Readwrite => {
@@ -187,7 +187,7 @@ fn hello(args: &[&[u8]], session: &mut Session, login: Login<'_>, reply: &mut Re
     session.set_closed(crate::gate::AUTH, false);
     session.protocol = protocol;
     if let Some(name) = name {
-        session.name = name;
+        session.label.name = name;
     }
     reply.set_protocol(protocol);
     hello_reply(session, login, reply);
@@ -227,11 +227,11 @@ fn client(
 ) -> Spoken {
     match id {
         CommandId::ClientId => reply.integer(session.id as i64),
-        CommandId::ClientGetname if session.name.is_empty() => reply.null(),
-        CommandId::ClientGetname => reply.bulk(session.name.as_bytes()),
+        CommandId::ClientGetname if session.label.name.is_empty() => reply.null(),
+        CommandId::ClientGetname => reply.bulk(session.label.name.as_bytes()),
         CommandId::ClientSetname => {
             if is_printable(args[2]) {
-                session.name = String::from_utf8_lossy(args[2]).into_owned();
+                session.label.name = String::from_utf8_lossy(args[2]).into_owned();
                 reply.ok();
             } else {
                 reply.error(BAD_NAME);
@@ -272,7 +272,7 @@ fn set_info(field: &[u8], value: &[u8], session: &mut Session, reply: &mut Reply
         return reply
             .error(&format!("ERR {field} cannot contain spaces, newlines or special characters."));
     }
-    session.library[index] = String::from_utf8_lossy(value).into_owned();
+    session.label.library[index] = String::from_utf8_lossy(value).into_owned();
     reply.ok();
 }
 
@@ -282,17 +282,17 @@ fn describe(session: &Session, now: Instant) -> String {
         .last
         .map_or(String::from("NULL"), |id| wire::command::get(id).full_name().to_string());
     let resp = if session.protocol == Protocol::Resp3 { 3 } else { 2 };
-    let [library, version] = &session.library;
+    let [library, version] = &session.label.library;
     format!(
         "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} cmd={last} user=default \
          resp={resp} lib-name={library} lib-ver={version}",
         session.id,
         session.remote(),
         session.local(),
-        session.name,
+        session.label.name,
         now.since(session.since).0 / 1_000_000_000,
         now.since(session.active).0 / 1_000_000_000,
-        if session.readonly { "r" } else { "N" },
+        if session.modes.readonly { "r" } else { "N" },
         session.db,
     )
 }

@@ -21,6 +21,7 @@ mod server;
 mod slowlog;
 mod stages;
 mod statistics;
+mod transaction;
 
 pub use node::{Node, Setup};
 pub use stages::Stages;

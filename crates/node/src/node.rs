@@ -8,6 +8,7 @@ use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
 use crate::stages::Stages;
 use crate::statistics::Statistics;
+use crate::transaction::Pending;
 use front::{Sessions, gate};
 use machine::{
     Action, Address, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine,
@@ -76,6 +77,8 @@ pub(crate) struct Store {
     pub(crate) changes: u64,
     /// Encoded effects of the command at hand.
     pub(crate) stream: Vec<u8>,
+    /// Those of the transaction that runs.
+    pub(crate) pending: Option<Pending>,
 }
 
 /// Units of active expiry in one portion: a unit looks at twenty keys.
@@ -114,6 +117,7 @@ impl Node {
                 splices: Vec::new(),
                 changes: 0,
                 stream: Vec::new(),
+                pending: None,
             },
             statistics: Statistics::new(1),
             slowlog: Slowlog::default(),
@@ -264,7 +268,9 @@ impl Node {
             return self.link_closed(now, out);
         }
         // Whoever gets the connection's number next must not get its answers.
-        drop(self.sessions.close(conn));
+        if let Some(mut session) = self.sessions.close(conn) {
+            self.end_transaction(&mut session);
+        }
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);

@@ -31,6 +31,11 @@ impl Node {
                 return self.cluster_command(id, args, session, turn);
             }
             CommandId::Wait => return self.wait(args, session, turn),
+            CommandId::Multi
+            | CommandId::Exec
+            | CommandId::Discard
+            | CommandId::Watch
+            | CommandId::Unwatch => return self.transact(id, session, args, turn),
             _ => {}
         }
         let now = turn.now;
@@ -57,7 +62,10 @@ impl Node {
                 reply.ok();
             }
             CommandId::Role => self.role(reply),
-            CommandId::Bgsave => self.bgsave(&args[1..], now, turn.out, reply),
+            CommandId::Bgsave => {
+                let inside = session.transaction.running.is_some();
+                self.bgsave(&args[1..], inside, now, turn.out, reply);
+            }
             CommandId::Save => self.save(session, now, turn.out, reply),
             CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
             CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),

@@ -22,4 +22,5 @@ mod saving;
 mod server;
 mod session;
 mod tools;
+mod transactions;
 mod up;

@@ -48,7 +48,15 @@ fn write_on(port: u16, stop: &AtomicBool, rounds: &AtomicUsize) {
                     format!("MOVE w:{} {}", key / 5, (round + 1) % 3),
                 ]
             })
-            .chain([format!("SELECT {}", round % 3)])
+            .chain([
+                String::from("MULTI"),
+                format!("INCR t:{}", round % 7),
+                format!("SELECT {}", (round + 1) % 3),
+                format!("SET t:{} {round} PX 50", round % 5),
+                format!("GET w:{}", round % 50),
+                String::from("EXEC"),
+                format!("SELECT {}", round % 3),
+            ])
             .chain((round.is_multiple_of(10)).then(|| String::from("SWAPDB 0 2")))
             .collect();
         client.send(&requests(lines.iter().map(String::as_str)));

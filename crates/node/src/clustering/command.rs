@@ -48,6 +48,10 @@ impl Node {
             CommandId::ClusterReplicas | CommandId::ClusterSlaves => {
                 replicas(&topology, args[2], &mut reply);
             }
+            // The control plane's answer would come too late for its place among the replies.
+            _ if session.transaction.running.is_some() => {
+                reply.error("ERR Command not allowed inside a transaction");
+            }
             _ => self.ask_cluster(args, session, turn.out),
         }
     }

@@ -13,10 +13,11 @@ use wire::reply::Reply;
 const RETRY_SECS: u64 = 5;
 
 impl Node {
-    /// BGSAVE.
+    /// BGSAVE; `inside` a transaction it waits for the end of the turn.
     pub(crate) fn bgsave(
         &mut self,
         words: &[&[u8]],
+        inside: bool,
         now: Now,
         out: &mut Out,
         buffer: &mut Reply<'_>,
@@ -26,11 +27,11 @@ impl Node {
             [word] if word.eq_ignore_ascii_case(b"schedule") => true,
             _ => return buffer.error("ERR syntax error"),
         };
-        if self.persist.export.is_none() {
+        if self.persist.export.is_none() && !inside {
             self.start_save(now, out);
             return buffer.simple("Background saving started");
         }
-        if !schedule {
+        if self.persist.export.is_some() && !schedule && !inside {
             return buffer.error("ERR Background save already in progress");
         }
         self.persist.scheduled = true;

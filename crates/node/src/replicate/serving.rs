@@ -270,7 +270,7 @@ impl Node {
         };
         let replicas = usize::try_from(replicas).unwrap_or(0);
         let have = self.replication.replicas.acknowledged(session.written);
-        if have >= replicas {
+        if have >= replicas || session.transaction.running.is_some() {
             return reply.integer(have as i64);
         }
         session.waiting = true;

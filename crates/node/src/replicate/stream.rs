@@ -23,12 +23,21 @@ impl Node {
         else {
             return;
         };
+        let mut select = Vec::new();
         if replication.selected != Some(db) {
             replication.selected = Some(db);
-            let mut select = Vec::new();
             encode(&[b"SELECT", db.to_string().as_bytes()], &mut select);
-            backlog.push(&select);
         }
+        if let Some(pending) = &mut self.data.pending {
+            pending.commands += commands + u32::from(verbatim);
+            pending.bytes.extend_from_slice(&select);
+            pending.bytes.extend_from_slice(&self.data.stream);
+            if verbatim {
+                encode(args, &mut pending.bytes);
+            }
+            return;
+        }
+        backlog.push(&select);
         let bracket = commands + u32::from(verbatim) > 1;
         if bracket {
             backlog.push(b"*1\r\n$5\r\nMULTI\r\n");
