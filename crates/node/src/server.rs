@@ -62,10 +62,7 @@ impl Node {
                 reply.ok();
             }
             CommandId::Role => self.role(reply),
-            CommandId::Bgsave => {
-                let inside = session.transaction.running.is_some();
-                self.bgsave(&args[1..], inside, now, turn.out, reply);
-            }
+            CommandId::Bgsave => self.bgsave(&args[1..], session, now, turn.out, reply),
             CommandId::Save => self.save(session, now, turn.out, reply),
             CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
             CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),

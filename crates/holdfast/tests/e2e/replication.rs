@@ -52,7 +52,7 @@ fn write_on(port: u16, stop: &AtomicBool, rounds: &AtomicUsize) {
                 String::from("MULTI"),
                 format!("INCR t:{}", round % 7),
                 format!("SELECT {}", (round + 1) % 3),
-                format!("SET t:{} {round} PX 50", round % 5),
+                format!("SET e:{} {round} PX 50", round % 200),
                 format!("GET w:{}", round % 50),
                 String::from("EXEC"),
                 format!("SELECT {}", round % 3),

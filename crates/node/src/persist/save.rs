@@ -13,11 +13,11 @@ use wire::reply::Reply;
 const RETRY_SECS: u64 = 5;
 
 impl Node {
-    /// BGSAVE; `inside` a transaction it waits for the end of the turn.
+    /// BGSAVE; inside a transaction it waits for the end of the turn.
     pub(crate) fn bgsave(
         &mut self,
         words: &[&[u8]],
-        inside: bool,
+        session: &Session,
         now: Now,
         out: &mut Out,
         buffer: &mut Reply<'_>,
@@ -27,6 +27,7 @@ impl Node {
             [word] if word.eq_ignore_ascii_case(b"schedule") => true,
             _ => return buffer.error("ERR syntax error"),
         };
+        let inside = session.transaction.running.is_some();
         if self.persist.export.is_none() && !inside {
             self.start_save(now, out);
             return buffer.simple("Background saving started");
