@@ -28,6 +28,8 @@ pub const UNSUBSCRIBED: u32 = 1 << 7;
 pub const KEYS: u32 = 1 << 8;
 /// Is refused inside MULTI.
 pub const SINGLE: u32 = 1 << 9;
+/// Reads or changes keys: refused where only the stream or MONITOR may be followed.
+pub const KEYSPACE: u32 = 1 << 10;
 /// Demanded by every command: closed when a session needs the slow path in any case.
 pub const ALL: u32 = 1 << 31;
 
@@ -45,6 +47,7 @@ pub fn demands(row: &Command) -> u32 {
         (!matches!(row.id, Ping | Quit | Reset) && !has(flag::PUBSUB), UNSUBSCRIBED),
         (!row.keys.is_empty(), KEYS),
         (has(flag::NO_MULTI), SINGLE),
+        (has(flag::WRITE) || has(flag::READONLY) || has(flag::MAY_REPLICATE), KEYSPACE),
         (true, ALL),
     ];
     use CommandId::{Discard, Exec, Multi, Ping, Quit, Reset, Watch};

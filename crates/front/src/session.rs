@@ -148,6 +148,7 @@ impl Session {
         self.set_closed(gate::QUEUED | gate::SINGLE, queueing);
         let special = self.modes.replies != Replies::All || self.modes.no_touch;
         self.set_closed(gate::ALL, queueing || special);
+        self.set_closed(gate::KEYSPACE, self.modes.monitor);
     }
 }
 

@@ -24,6 +24,9 @@ struct Kept {
     bodies: Vec<Arc<[u8]>>,
 }
 
+/// A kept request: its row, its arguments, and the latter as shared bytes if they came that way.
+type Borrowed<'r> = (&'static Command, Vec<&'r [u8]>, &'r [Arc<[u8]>]);
+
 impl Requests {
     /// Keeps a request. `bodies` are its arguments as shared bytes, if they came that way.
     pub fn push(&mut self, row: &'static Command, args: &[&[u8]], bodies: &[Arc<[u8]>]) {
@@ -51,8 +54,8 @@ impl Requests {
         self.kept.is_empty()
     }
 
-    /// The row, the arguments, and the latter as shared bytes if they came that way.
-    pub fn get(&self, index: usize) -> (&'static Command, Vec<&[u8]>, &[Arc<[u8]>]) {
+    /// One of them.
+    pub fn get(&self, index: usize) -> Borrowed<'_> {
         let kept = &self.kept[index];
         if !kept.bodies.is_empty() {
             let args = kept.bodies.iter().map(|body| &body[..]).collect();

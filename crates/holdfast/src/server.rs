@@ -139,7 +139,7 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         path => RedisLog::file(Path::new(path), role.clone(), least).map(RedisLog::into_sink),
     };
     // Some descriptors are for listeners, files and the poll itself.
-    shell::raise_open_files(u64::from(config.maxclients) + 128)?;
+    shell::raise_open_files(u64::from(config.clients.most) + 128)?;
     let mut secret = [0; 16];
     let mut id = [0; 20];
     let mut seed = [0; 8];

@@ -67,7 +67,7 @@ impl Node {
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 6] = [
+const GATES: [Gate; 7] = [
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
     (
@@ -90,4 +90,5 @@ const GATES: [Gate; 6] = [
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     ),
     (gate::LOADED, |_| true, "LOADING Redis is loading the dataset in memory"),
+    (gate::KEYSPACE, |_| true, "ERR Replica can't interact with the keyspace"),
 ];

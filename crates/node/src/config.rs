@@ -14,20 +14,16 @@ pub struct Config {
     pub databases: u32,
     /// `requirepass`; empty: none.
     pub requirepass: String,
-    /// `maxclients`.
-    pub maxclients: u32,
+    /// What is asked of clients.
+    pub clients: ClientLimits,
     /// `tcp-backlog`.
     pub tcp_backlog: u32,
-    /// `timeout`, in seconds; 0: never.
-    pub timeout: u64,
     /// `slowlog-log-slower-than`, in microseconds; negative: off.
     pub slowlog_slower_than: i64,
     /// `slowlog-max-len`.
     pub slowlog_max_len: usize,
     /// `proto-max-bulk-len`, in bytes.
     pub max_bulk: u64,
-    /// `client-query-buffer-limit`, in bytes.
-    pub max_query: usize,
     /// `save`, as written.
     pub save: String,
     /// `appendonly`.
@@ -88,6 +84,84 @@ pub struct Config {
     pub logfile: String,
 }
 
+/// What is asked of clients.
+#[derive(Clone, Debug)]
+pub struct ClientLimits {
+    /// `maxclients`.
+    pub most: u32,
+    /// `timeout`, in seconds; 0: never.
+    pub timeout: u64,
+    /// `client-query-buffer-limit`, in bytes.
+    pub max_query: usize,
+    /// `client-output-buffer-limit`.
+    pub output: OutputLimits,
+    /// `maxmemory-clients`.
+    pub max_memory: ClientMemory,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        ClientLimits {
+            most: 10_000,
+            timeout: 0,
+            max_query: 1 << 30,
+            output: OutputLimits::default(),
+            max_memory: ClientMemory::Bytes(0),
+        }
+    }
+}
+
+/// `client-output-buffer-limit`, for each class of clients.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutputLimits {
+    /// Of ordinary clients.
+    pub normal: OutputLimit,
+    /// Of replicas.
+    pub replica: OutputLimit,
+    /// Of subscribers.
+    pub pubsub: OutputLimit,
+}
+
+/// How much output may wait; 0: without a limit.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct OutputLimit {
+    /// Never so many bytes.
+    pub hard: u64,
+    /// So many bytes for a time only.
+    pub soft: u64,
+    /// For how many seconds.
+    pub seconds: u64,
+}
+
+impl Default for OutputLimits {
+    fn default() -> Self {
+        OutputLimits {
+            normal: OutputLimit::default(),
+            replica: OutputLimit { hard: 256 << 20, soft: 64 << 20, seconds: 60 },
+            pubsub: OutputLimit { hard: 32 << 20, soft: 8 << 20, seconds: 60 },
+        }
+    }
+}
+
+/// `maxmemory-clients`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClientMemory {
+    /// So many bytes; 0: without a limit.
+    Bytes(u64),
+    /// A part of `maxmemory`, in percent.
+    Percent(u8),
+}
+
+impl ClientMemory {
+    /// The limit in bytes; 0: none. There is no `maxmemory` yet to take a part of.
+    pub fn bytes(self) -> u64 {
+        match self {
+            ClientMemory::Bytes(bytes) => bytes,
+            ClientMemory::Percent(_) => 0,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
@@ -95,13 +169,11 @@ impl Default for Config {
             bind: String::from("* -::*"),
             databases: 16,
             requirepass: String::new(),
-            maxclients: 10_000,
+            clients: ClientLimits::default(),
             tcp_backlog: 511,
-            timeout: 0,
             slowlog_slower_than: 10_000,
             slowlog_max_len: 128,
             max_bulk: 512 << 20,
-            max_query: 1 << 30,
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
             dir: String::from("."),
@@ -180,9 +252,14 @@ pub const DIRECTIVES: &[Directive] = &[
     fixed("appendonly", |c| yes_no(c.appendonly), |_, w| refuse_appendonly(w)),
     fixed("bind", |c| c.bind.clone(), |c, w| words(&mut c.bind, w)),
     mutable(
+        "client-output-buffer-limit",
+        |c| show_output_limits(&c.clients.output),
+        |c, w| output_limits(&mut c.clients.output, w),
+    ),
+    mutable(
         "client-query-buffer-limit",
-        |c| c.max_query.to_string(),
-        |c, w| memory(w, 1 << 20).map(|n| c.max_query = n as usize),
+        |c| c.clients.max_query.to_string(),
+        |c, w| memory(w, 1 << 20).map(|n| c.clients.max_query = n as usize),
     ),
     mutable(
         "cluster-allow-reads-when-down",
@@ -242,10 +319,18 @@ pub const DIRECTIVES: &[Directive] = &[
     mutable("loglevel", |c| c.loglevel.clone(), |c, w| log_level(&mut c.loglevel, w)),
     mutable("masterauth", |c| c.masterauth.clone(), |c, w| text(&mut c.masterauth, w)),
     mutable("masteruser", |c| c.masteruser.clone(), |c, w| text(&mut c.masteruser, w)),
-    fixed(
+    mutable(
         "maxclients",
-        |c| c.maxclients.to_string(),
-        |c, w| integer(w, 1, i64::from(u32::MAX)).map(|n| c.maxclients = n as u32),
+        |c| c.clients.most.to_string(),
+        |c, w| integer(w, 1, i64::from(u32::MAX)).map(|n| c.clients.most = n as u32),
+    ),
+    mutable(
+        "maxmemory-clients",
+        |c| match c.clients.max_memory {
+            ClientMemory::Bytes(bytes) => bytes.to_string(),
+            ClientMemory::Percent(percent) => format!("{percent}%"),
+        },
+        |c, w| client_memory(&mut c.clients.max_memory, w),
     ),
     fixed("port", |c| c.port.to_string(), |c, w| integer(w, 0, 65535).map(|n| c.port = n as u16)),
     mutable(
@@ -331,8 +416,8 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     mutable(
         "timeout",
-        |c| c.timeout.to_string(),
-        |c, w| integer(w, 0, i64::from(i32::MAX)).map(|n| c.timeout = n as u64),
+        |c| c.clients.timeout.to_string(),
+        |c, w| integer(w, 0, i64::from(i32::MAX)).map(|n| c.clients.timeout = n as u64),
     ),
 ];
 
@@ -432,6 +517,56 @@ fn memory(words: &[&str], least: u64) -> Result<u64, Refusal> {
         return Err(format!("argument must be between {least} and {most} inclusive"));
     }
     Ok(value)
+}
+
+fn client_memory(field: &mut ClientMemory, words: &[&str]) -> Result<(), Refusal> {
+    *field = match one(words)?.strip_suffix('%') {
+        Some(percent) => {
+            let percent = number::parse_i64(percent.as_bytes()).and_then(|n| u8::try_from(n).ok());
+            let percent = percent.filter(|percent| *percent <= 100);
+            let error = "percentage argument must be less or equal to 100";
+            ClientMemory::Percent(percent.ok_or(error)?)
+        }
+        None => ClientMemory::Bytes(memory(words, 0)?),
+    };
+    Ok(())
+}
+
+fn show_output_limits(limits: &OutputLimits) -> String {
+    let classes = [("normal", limits.normal), ("slave", limits.replica), ("pubsub", limits.pubsub)];
+    let shown = classes
+        .map(|(class, limit)| format!("{class} {} {} {}", limit.hard, limit.soft, limit.seconds));
+    shown.join(" ")
+}
+
+fn output_limits(field: &mut OutputLimits, words: &[&str]) -> Result<(), Refusal> {
+    let words: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
+    if words.is_empty() || !words.len().is_multiple_of(4) {
+        return Err(String::from("Wrong number of arguments in buffer limit configuration."));
+    }
+    let mut limits = *field;
+    for class in words.chunks_exact(4) {
+        let limit = match class[0].to_ascii_lowercase().as_str() {
+            "normal" => &mut limits.normal,
+            "slave" | "replica" => &mut limits.replica,
+            "pubsub" => &mut limits.pubsub,
+            _ => {
+                return Err(String::from(
+                    "Invalid client class specified in buffer limit configuration.",
+                ));
+            }
+        };
+        let bytes = |word: &str| number::parse_memory(word.as_bytes());
+        let read = (bytes(class[1]), bytes(class[2]), number::parse_u64(class[3].as_bytes()));
+        let (Some(hard), Some(soft), Some(seconds)) = read else {
+            return Err(String::from(
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+            ));
+        };
+        *limit = OutputLimit { hard, soft, seconds };
+    }
+    *field = limits;
+    Ok(())
 }
 
 fn file_name(field: &mut String, words: &[&str]) -> Result<(), Refusal> {

@@ -2,9 +2,9 @@
 
 use crate::admit::{self, Refused};
 use crate::node::Node;
-use front::{Login, Session, Spoken, gate};
+use front::{Login, Replies, Session, Spoken, gate};
 use machine::{Now, Out};
-use store::command::{Context, Data, Expired, Handler, Request};
+use store::command::{Context, Data, Handler, Request};
 use store::keyspace::Place;
 use wire::command::{self, Command, CommandId};
 use wire::reply::Reply;
@@ -164,6 +164,7 @@ impl Node {
         refused: &Refused,
         turn: &mut Turn<'_>,
     ) {
+        arm(session);
         let start = turn.buffer.len();
         let mut reply = Reply::new(turn.buffer, session.protocol);
         let error = refused.text();
@@ -197,13 +198,18 @@ impl Node {
         call: &Call<'_>,
         turn: &mut Turn<'_>,
     ) {
+        if self.hold_back(row, session, call) {
+            return;
+        }
+        arm(session);
+        let start = turn.buffer.len();
         let demands = self.specs[row.id as usize].demands;
         if session.closed & demands & gate::QUEUED != 0 {
-            let start = turn.buffer.len();
             self.enqueue(row, session, call, turn);
-            return self.mute(session, start, turn);
+        } else {
+            self.observe(row, session, call, turn);
         }
-        self.observe(row, session, call, turn);
+        self.mute(session, start, turn);
     }
 
     /// Runs a request before the eyes of whoever wants to see it.
@@ -215,13 +221,47 @@ impl Node {
         turn: &mut Turn<'_>,
     ) {
         let start = turn.buffer.len();
+        let untouched = session.modes.no_touch && row.flags.has(command::flag::READONLY);
+        let access = if untouched { self.access(row, session, call) } else { Vec::new() };
         self.run(row, session, call, turn);
-        self.mute(session, start, turn);
+        for (key, access) in access {
+            if let Some(entry) = self.data.keyspace.find(session.db, &key) {
+                entry.set_access(access);
+            }
+        }
+        if session.modes.replies == Replies::None {
+            self.take_back(start, turn);
+        }
+        self.show(row, session, call.request.args, turn);
+    }
+
+    /// When the keys of a request were last used.
+    fn access(&self, row: &Command, session: &Session, call: &Call<'_>) -> Vec<(Vec<u8>, u32)> {
+        let args = call.request.args;
+        let keys = command::key_positions(row, args).into_iter().filter_map(|key| {
+            let key = *args.get(key.index)?;
+            let entry = self.data.keyspace.find(session.db, key)?;
+            Some((key.to_vec(), entry.access()))
+        });
+        keys.collect()
     }
 
     /// Takes back a reply that the session does not want.
     fn mute(&mut self, session: &mut Session, start: usize, turn: &mut Turn<'_>) {
-        let _ = (session, start, turn);
+        match session.modes.replies {
+            Replies::All | Replies::SkipNext => {}
+            Replies::None => self.take_back(start, turn),
+            Replies::Skip => {
+                self.take_back(start, turn);
+                session.modes.replies = Replies::All;
+                session.set_gates();
+            }
+        }
+    }
+
+    fn take_back(&mut self, start: usize, turn: &mut Turn<'_>) {
+        turn.buffer.truncate(start);
+        self.data.splices.retain(|splice| splice.at <= start);
     }
 
     /// A web browser was talked into sending us a request: its next lines must not be run.
@@ -254,11 +294,7 @@ impl Node {
                 place,
                 now,
                 access: (now / 1000) as u32 & 0x00FF_FFFF,
-                expired: if self.replication.link.is_some() {
-                    Expired::Hide
-                } else {
-                    Expired::Delete
-                },
+                expired: self.data.expired,
                 effects: &mut self.data.effects,
                 counters: &mut self.data.counters,
             },
@@ -277,14 +313,14 @@ impl Node {
             cluster: self.clustering.is_some(),
             role: if self.replication.link.is_some() { "replica" } else { "master" },
             version: crate::REDIS_VERSION,
-            now: turn.now.mono,
         };
         let mut reply = Reply::new(turn.buffer, session.protocol);
-        let spoken = front::speak(id, args, session, &self.sessions, login, &mut reply);
+        let spoken = front::speak(id, args, session, login, &mut reply);
         if spoken == Spoken::Foreign {
             self.serve(id, session, args, turn);
         } else if id == CommandId::Reset {
             self.end_transaction(session);
+            self.end_monitor(session);
         }
     }
 
@@ -309,7 +345,7 @@ impl Node {
         if turn.buffer.get(start) == Some(&b'-') {
             self.statistics.failed(row.id, &turn.buffer[start..]);
         }
-        if spent >= self.slow_ticks {
+        if spent >= self.slowlog.threshold {
             self.slow(row, session, args, spent, turn.now);
         }
     }
@@ -327,10 +363,17 @@ impl Node {
 
     /// Takes over a changed `slowlog-log-slower-than`.
     pub(crate) fn set_slow_ticks(&mut self) {
-        self.slow_ticks = match u64::try_from(self.config.slowlog_slower_than) {
+        self.slowlog.threshold = match u64::try_from(self.config.slowlog_slower_than) {
             Ok(micros) => self.statistics.ticks(micros),
             Err(_) => u64::MAX,
         };
+    }
+}
+
+/// After CLIENT REPLY SKIP the next reply is the one to be left out.
+fn arm(session: &mut Session) {
+    if session.modes.replies == Replies::SkipNext {
+        session.modes.replies = Replies::Skip;
     }
 }
 

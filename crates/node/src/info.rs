@@ -53,7 +53,7 @@ impl Node {
             "server" => self.server_section(now, &mut field),
             "clients" => {
                 field("connected_clients", &self.sessions.len().max(1));
-                field("maxclients", &self.config.maxclients);
+                field("maxclients", &self.config.clients.most);
                 field("blocked_clients", &0);
             }
             "memory" => self.memory_section(&mut field),
@@ -167,6 +167,8 @@ impl Node {
         field("keyspace_hits", &self.data.counters.hits);
         field("keyspace_misses", &self.data.counters.misses);
         field("total_error_replies", &statistics.error_replies);
+        field("evicted_clients", &self.clients.evicted);
+        field("client_output_buffer_limit_disconnections", &self.clients.overflowed);
         field("max_turn_us", &self.vitals.max_turn_us);
     }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod clients;
 mod clustering;
 pub mod config;
 mod execute;

@@ -1,5 +1,6 @@
 //! The machine: what a server consists of, and which part an event is for.
 
+use crate::clients::Clients;
 use crate::clustering::Clustering;
 use crate::config::Config;
 use crate::execute::{Spec, specs};
@@ -16,7 +17,7 @@ use machine::{
 };
 use replication::Target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use store::command::Counters;
+use store::command::{Counters, Expired};
 use store::effects::Effects;
 use store::keyspace::Keyspace;
 
@@ -49,8 +50,8 @@ pub struct Node {
     pub(crate) specs: Vec<Spec>,
     /// Gates closed for every session.
     pub(crate) closed: u32,
-    /// `slowlog-log-slower-than` in ticks; `u64::MAX`: off.
-    pub(crate) slow_ticks: u64,
+    /// Pauses, monitors and limits.
+    pub(crate) clients: Clients,
     /// Bytes of a reply, on a sliding average: how much of an entry a read will want.
     pub(crate) usual_reply: usize,
     pub(crate) vitals: Vitals,
@@ -77,6 +78,8 @@ pub(crate) struct Store {
     pub(crate) changes: u64,
     /// Encoded effects of the command at hand.
     pub(crate) stream: Vec<u8>,
+    /// What clients' commands do about expired keys.
+    pub(crate) expired: Expired,
     /// Those of the transaction that runs.
     pub(crate) pending: Option<Pending>,
 }
@@ -117,13 +120,14 @@ impl Node {
                 splices: Vec::new(),
                 changes: 0,
                 stream: Vec::new(),
+                expired: Expired::Delete,
                 pending: None,
             },
             statistics: Statistics::new(1),
             slowlog: Slowlog::default(),
             specs: specs(),
             closed: 0,
-            slow_ticks: u64::MAX,
+            clients: Clients::default(),
             usual_reply: 0,
             vitals: Vitals::default(),
             started: Instant::default(),
@@ -212,7 +216,7 @@ impl Node {
     }
 
     fn accepted(&mut self, conn: ConnId, peer: &Peer, now: Now, out: &mut Out) {
-        if self.sessions.len() >= self.config.maxclients as usize {
+        if self.sessions.len() >= self.config.clients.most as usize {
             self.statistics.rejected_connections += 1;
             out.queue(conn, b"-ERR max number of clients reached\r\n");
             return out.close_after_flush(conn);
@@ -232,6 +236,7 @@ impl Node {
     }
 
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
+        self.go_on(now, out);
         self.start_sync(now, out);
         self.advance_export(units, now, out);
         self.weigh_export(now, out);
@@ -258,6 +263,7 @@ impl Node {
     /// What is due by time.
     fn wake(&mut self, now: Now, out: &mut Out) {
         self.tick_link(now, out);
+        self.tick_pause(now);
         if self.next_cron <= now.mono {
             self.cron(now, out);
         }
@@ -271,6 +277,7 @@ impl Node {
         if let Some(mut session) = self.sessions.close(conn) {
             self.end_transaction(&mut session);
         }
+        self.clients.forget(conn);
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);
@@ -281,7 +288,12 @@ impl Node {
     pub(crate) fn close_gates(&mut self) {
         let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
         let misconf = if self.is_misconfigured() { gate::WRITE } else { 0 };
-        self.closed = loading | misconf | self.role_gates();
+        let paused = self.clients.pause.is_on();
+        let special = paused || !self.clients.monitors.is_empty();
+        let special = if special { gate::ALL } else { 0 };
+        self.closed = loading | misconf | self.role_gates() | special;
+        self.data.expired =
+            if paused || self.replication.link.is_some() { Expired::Hide } else { Expired::Delete };
     }
 
     /// What is due every tenth of a second.
@@ -291,6 +303,7 @@ impl Node {
         self.expire(EXPIRE_UNITS, now, out);
         self.check_replicas(now, out);
         self.heartbeat(now);
+        self.check_clients(now, out);
         self.tell_soon = true;
     }
 
@@ -349,7 +362,8 @@ impl Machine for Node {
 
     fn deadline(&self) -> Option<Instant> {
         let paced = self.persist.export.as_ref().and_then(|export| export.paced_until);
-        let due = [self.link_deadline(), self.wait_deadline(), paced];
+        let due =
+            [self.link_deadline(), self.wait_deadline(), paced, self.clients.pause.deadline()];
         due.into_iter().flatten().chain([self.next_cron]).min()
     }
 }

@@ -79,7 +79,7 @@ impl Node {
         }
         queue.demands |= self.specs[row.id as usize].demands;
         queue.requests.push(row, call.request.args, call.request.bodies);
-        if queue.requests.bytes() > self.config.max_query {
+        if queue.requests.bytes() > self.config.clients.max_query {
             session.closing = true;
             turn.out.log(
                 Level::Warning,
@@ -198,7 +198,7 @@ impl Node {
     }
 
     /// Whether a watched key is no longer what it was.
-    fn has_changed(&self, session: &Session, now: Now) -> bool {
+    pub(crate) fn has_changed(&self, session: &Session, now: Now) -> bool {
         session.transaction.watched.iter().any(|watching| {
             let (db, key) = (watching.db, &*watching.key);
             let touches = self.data.keyspace.touched(db, key).saturating_sub(watching.touched);

@@ -8,6 +8,7 @@ mod bad_input;
 mod basics;
 mod bench;
 mod client;
+mod clients;
 mod cluster;
 mod command_line;
 mod crowd;

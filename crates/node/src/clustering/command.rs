@@ -52,6 +52,7 @@ impl Node {
             _ if session.transaction.running.is_some() => {
                 reply.error("ERR Command not allowed inside a transaction");
             }
+            CommandId::ClusterHelp => drop(front::command(id, args, &mut reply)),
             _ => self.ask_cluster(args, session, turn.out),
         }
     }

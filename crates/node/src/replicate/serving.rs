@@ -21,6 +21,13 @@ pub(crate) struct Wait {
     deadline: Option<Instant>,
 }
 
+impl Wait {
+    /// Whether it is this client's.
+    pub(crate) fn is_of(&self, conn: ConnId) -> bool {
+        self.conn == conn
+    }
+}
+
 impl Node {
     /// REPLCONF.
     pub(crate) fn replconf(&mut self, args: &[&[u8]], session: &Session, turn: &mut Turn<'_>) {
@@ -278,6 +285,25 @@ impl Node {
         let wait = Wait { conn: session.conn, position: session.written, replicas, deadline };
         self.replication.waits.push(wait);
         self.ask_positions();
+    }
+
+    /// Ends a client's WAIT before its time, with an error if so wanted; whether there was one.
+    pub(crate) fn unblock_wait(&mut self, conn: ConnId, failing: bool, out: &mut Out) -> bool {
+        let waits = &mut self.replication.waits;
+        let Some(at) = waits.iter().position(|wait| wait.conn == conn) else { return false };
+        let wait = waits.remove(at);
+        let have = self.replication.replicas.acknowledged(wait.position);
+        let text = if failing {
+            String::from("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")
+        } else {
+            format!(":{have}\r\n")
+        };
+        if let Some(session) = self.sessions.get_mut(conn) {
+            session.waiting = false;
+            out.queue(conn, text.as_bytes());
+            out.act(Action::ResumeReads { conn });
+        }
+        true
     }
 
     /// Answers the clients of WAIT whose time or replicas have come.

@@ -57,7 +57,10 @@ impl Node {
 
     /// Removes keys whose time has come and nobody asked for, on a primary.
     pub(crate) fn expire(&mut self, units: u32, now: Now, out: &mut Out) {
-        if self.replication.link.is_some() || self.persist.loading.is_some() {
+        if self.replication.link.is_some()
+            || self.persist.loading.is_some()
+            || self.clients.pause.is_on()
+        {
             return;
         }
         let mut gone = Vec::new();
@@ -104,6 +107,9 @@ impl Node {
 
     /// Puts a heartbeat into the stream when it is time; only a primary without a primary does.
     pub(crate) fn heartbeat(&mut self, now: Now) {
+        if self.clients.pause.is_on() {
+            return;
+        }
         let replication = &mut self.replication;
         let due =
             now.mono.since(replication.pinged).as_millis() >= self.config.repl_ping_period * 1000;
@@ -119,6 +125,7 @@ impl Node {
     /// Asks all replicas for their positions.
     pub(crate) fn ask_positions(&mut self) {
         if let Some(backlog) = &mut self.replication.backlog
+            && !self.clients.pause.is_on()
             && self.replication.link.is_none()
         {
             backlog.push(GETACK);
