@@ -17,6 +17,7 @@ mod info;
 mod intake;
 mod node;
 mod persist;
+mod rates;
 mod replicate;
 mod server;
 mod slowlog;

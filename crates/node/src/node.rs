@@ -304,6 +304,9 @@ impl Node {
         self.check_replicas(now, out);
         self.heartbeat(now);
         self.check_clients(now, out);
+        let traffic = [self.vitals.net_input, self.vitals.net_output];
+        let totals = [self.statistics.processed, traffic[0], traffic[1]];
+        self.statistics.rates.sample(now.mono, totals);
         self.tell_soon = true;
     }
 
@@ -338,7 +341,11 @@ impl Machine for Node {
             Event::Started => self.start(now, out),
             Event::Listening { .. } => self.listening(out),
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
-            Event::Vitals(vitals) => self.vitals = vitals.clone(),
+            Event::Vitals(vitals) => {
+                let peak = &mut self.statistics.memory_peak;
+                *peak = vitals.memory_allocated.max(*peak);
+                self.vitals = vitals.clone();
+            }
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
             Event::JobDone { ticket, result } => self.job_done(ticket, result, now, out),

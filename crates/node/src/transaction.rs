@@ -34,7 +34,7 @@ impl Node {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         let queueing = session.transaction.queue.is_some();
         match id {
-            CommandId::Exec => return self.exec(session, turn),
+            CommandId::Exec => self.exec(session, turn),
             CommandId::Multi if queueing => reply.error("ERR MULTI calls can not be nested"),
             CommandId::Watch if queueing => reply.error("ERR WATCH inside MULTI is not allowed"),
             CommandId::Discard if !queueing => reply.error("ERR DISCARD without MULTI"),

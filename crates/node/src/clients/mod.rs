@@ -43,7 +43,46 @@ impl Clients {
     }
 }
 
+/// Clients counted.
+#[derive(Default)]
+pub(crate) struct Census {
+    /// Without replicas.
+    pub(crate) connected: usize,
+    /// Those that wait for something that others do, and those of them that wait for a time only.
+    pub(crate) blocked: usize,
+    pub(crate) timed: usize,
+    /// Those that watch keys, and how many keys.
+    pub(crate) watching: usize,
+    pub(crate) watched: usize,
+    /// The most that one holds of unfinished requests.
+    pub(crate) largest_input: usize,
+    /// Bytes that all take, their output apart.
+    pub(crate) memory: usize,
+}
+
 impl Node {
+    /// Counts the clients, the one that asks included.
+    pub(crate) fn census(&self) -> Census {
+        let waits = &self.replication.waits;
+        let replicas = self.replication.replicas.iter();
+        let replicas = replicas.filter(|(_, r)| r.stage != Stage::Introduced).count();
+        let mut census = Census {
+            connected: self.sessions.len().saturating_sub(replicas).max(1),
+            blocked: waits.len(),
+            timed: waits.iter().filter(|wait| wait.has_deadline()).count(),
+            ..Census::default()
+        };
+        for session in self.sessions.iter() {
+            let watched = session.transaction.watched.len();
+            census.watching += usize::from(watched > 0);
+            census.watched += watched;
+            let input = session.decoder.held_bytes();
+            census.largest_input = census.largest_input.max(input);
+            census.memory += size_of::<Session>() + input + session.transaction.footprint();
+        }
+        census
+    }
+
     /// Runs a subcommand of CLIENT that concerns others as well.
     pub(crate) fn client_command(
         &mut self,

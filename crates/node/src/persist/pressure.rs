@@ -2,8 +2,8 @@
 //!
 //! A write that meets an unwritten bucket pushes its old records out. When those pile up faster
 //! than the encoder and the sink take them, connections that write are read more slowly: one
-//! command, then a rest until the pile has shrunk. A sink that takes nothing for `repl-timeout` meanwhile is
-//! given up, because then waiting does not help.
+//! command, then a rest until the pile has shrunk. A sink that takes nothing for `repl-timeout`
+//! meanwhile is given up, because then waiting does not help.
 
 use crate::node::Node;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};

@@ -22,6 +22,11 @@ pub(crate) struct Wait {
 }
 
 impl Wait {
+    /// Whether it ends by itself.
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// Whether it is this client's.
     pub(crate) fn is_of(&self, conn: ConnId) -> bool {
         self.conn == conn
