@@ -74,18 +74,25 @@ pub struct Config {
     pub repl_ping_period: u64,
     /// `repl-backlog-size`, in bytes.
     pub repl_backlog_size: u64,
-    /// `rdbcompression`.
-    pub rdbcompression: bool,
-    /// `rdbchecksum`.
-    pub rdbchecksum: bool,
-    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
-    pub rdb_key_save_delay: i64,
+    /// How snapshots are written.
+    pub rdb: Rdb,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_save_error: bool,
     /// `loglevel`.
     pub loglevel: String,
     /// `logfile`; empty: standard output.
     pub logfile: String,
+}
+
+/// How snapshots are written.
+#[derive(Clone, Debug)]
+pub struct Rdb {
+    /// `rdbcompression`.
+    pub compression: bool,
+    /// `rdbchecksum`.
+    pub checksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
+    pub key_save_delay: i64,
 }
 
 impl Default for Config {
@@ -125,9 +132,7 @@ impl Default for Config {
             repl_timeout: 60,
             repl_ping_period: 10,
             repl_backlog_size: 1 << 20,
-            rdbcompression: true,
-            rdbchecksum: true,
-            rdb_key_save_delay: 0,
+            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
             stop_writes_on_save_error: true,
             loglevel: String::from("notice"),
             logfile: String::new(),
@@ -256,16 +261,20 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     mutable(
         "rdb-key-save-delay",
-        |c| c.rdb_key_save_delay.to_string(),
+        |c| c.rdb.key_save_delay.to_string(),
         |c, w| {
-            integer(w, i64::from(i32::MIN), i64::from(i32::MAX)).map(|n| c.rdb_key_save_delay = n)
+            integer(w, i64::from(i32::MIN), i64::from(i32::MAX)).map(|n| c.rdb.key_save_delay = n)
         },
     ),
-    fixed("rdbchecksum", |c| yes_no(c.rdbchecksum), |c, w| boolean(w).map(|on| c.rdbchecksum = on)),
+    fixed(
+        "rdbchecksum",
+        |c| yes_no(c.rdb.checksum),
+        |c, w| boolean(w).map(|on| c.rdb.checksum = on),
+    ),
     mutable(
         "rdbcompression",
-        |c| yes_no(c.rdbcompression),
-        |c, w| boolean(w).map(|on| c.rdbcompression = on),
+        |c| yes_no(c.rdb.compression),
+        |c, w| boolean(w).map(|on| c.rdb.compression = on),
     ),
     mutable(
         "repl-backlog-size",

@@ -1,7 +1,7 @@
 //! `cargo xtask conformance`: Redis 7.0.15's own test suite against our server.
 //!
-//! The suite starts the servers itself. A test that fails must be on the list of exceptions with its
-//! reason, and one on the list that passes must leave it: the list only shrinks.
+//! The suite starts the servers itself. A test that fails must be on the list of exceptions with
+//! its reason, and one on the list that passes must leave it: the list only shrinks.
 
 mod exceptions;
 mod suite;
