@@ -1,5 +1,7 @@
 //! Directives: one typed row each, read by the parser of files and flags and by CONFIG.
 
+pub use crate::client_limits::{ClientLimits, ClientMemory, OutputLimit, OutputLimits};
+use crate::client_limits::{client_memory, output_limits, show_output_limits};
 use wire::glob;
 use wire::number;
 
@@ -70,12 +72,8 @@ pub struct Config {
     pub repl_ping_period: u64,
     /// `repl-backlog-size`, in bytes.
     pub repl_backlog_size: u64,
-    /// `rdbcompression`.
-    pub rdbcompression: bool,
-    /// `rdbchecksum`.
-    pub rdbchecksum: bool,
-    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
-    pub rdb_key_save_delay: i64,
+    /// How snapshots are written.
+    pub rdb: Rdb,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_save_error: bool,
     /// `loglevel`.
@@ -84,82 +82,15 @@ pub struct Config {
     pub logfile: String,
 }
 
-/// What is asked of clients.
+/// How snapshots are written.
 #[derive(Clone, Debug)]
-pub struct ClientLimits {
-    /// `maxclients`.
-    pub most: u32,
-    /// `timeout`, in seconds; 0: never.
-    pub timeout: u64,
-    /// `client-query-buffer-limit`, in bytes.
-    pub max_query: usize,
-    /// `client-output-buffer-limit`.
-    pub output: OutputLimits,
-    /// `maxmemory-clients`.
-    pub max_memory: ClientMemory,
-}
-
-impl Default for ClientLimits {
-    fn default() -> Self {
-        ClientLimits {
-            most: 10_000,
-            timeout: 0,
-            max_query: 1 << 30,
-            output: OutputLimits::default(),
-            max_memory: ClientMemory::Bytes(0),
-        }
-    }
-}
-
-/// `client-output-buffer-limit`, for each class of clients.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct OutputLimits {
-    /// Of ordinary clients.
-    pub normal: OutputLimit,
-    /// Of replicas.
-    pub replica: OutputLimit,
-    /// Of subscribers.
-    pub pubsub: OutputLimit,
-}
-
-/// How much output may wait; 0: without a limit.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct OutputLimit {
-    /// Never so many bytes.
-    pub hard: u64,
-    /// So many bytes for a time only.
-    pub soft: u64,
-    /// For how many seconds.
-    pub seconds: u64,
-}
-
-impl Default for OutputLimits {
-    fn default() -> Self {
-        OutputLimits {
-            normal: OutputLimit::default(),
-            replica: OutputLimit { hard: 256 << 20, soft: 64 << 20, seconds: 60 },
-            pubsub: OutputLimit { hard: 32 << 20, soft: 8 << 20, seconds: 60 },
-        }
-    }
-}
-
-/// `maxmemory-clients`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ClientMemory {
-    /// So many bytes; 0: without a limit.
-    Bytes(u64),
-    /// A part of `maxmemory`, in percent.
-    Percent(u8),
-}
-
-impl ClientMemory {
-    /// The limit in bytes; 0: none. There is no `maxmemory` yet to take a part of.
-    pub fn bytes(self) -> u64 {
-        match self {
-            ClientMemory::Bytes(bytes) => bytes,
-            ClientMemory::Percent(_) => 0,
-        }
-    }
+pub struct Rdb {
+    /// `rdbcompression`.
+    pub compression: bool,
+    /// `rdbchecksum`.
+    pub checksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
+    pub key_save_delay: i64,
 }
 
 impl Default for Config {
@@ -197,9 +128,7 @@ impl Default for Config {
             repl_timeout: 60,
             repl_ping_period: 10,
             repl_backlog_size: 1 << 20,
-            rdbcompression: true,
-            rdbchecksum: true,
-            rdb_key_save_delay: 0,
+            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
             stop_writes_on_save_error: true,
             loglevel: String::from("notice"),
             logfile: String::new(),
@@ -326,10 +255,7 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     mutable(
         "maxmemory-clients",
-        |c| match c.clients.max_memory {
-            ClientMemory::Bytes(bytes) => bytes.to_string(),
-            ClientMemory::Percent(percent) => format!("{percent}%"),
-        },
+        |c| c.clients.max_memory.to_string(),
         |c, w| client_memory(&mut c.clients.max_memory, w),
     ),
     fixed("port", |c| c.port.to_string(), |c, w| integer(w, 0, 65535).map(|n| c.port = n as u16)),
@@ -341,16 +267,20 @@ pub const DIRECTIVES: &[Directive] = &[
     ),
     mutable(
         "rdb-key-save-delay",
-        |c| c.rdb_key_save_delay.to_string(),
+        |c| c.rdb.key_save_delay.to_string(),
         |c, w| {
-            integer(w, i64::from(i32::MIN), i64::from(i32::MAX)).map(|n| c.rdb_key_save_delay = n)
+            integer(w, i64::from(i32::MIN), i64::from(i32::MAX)).map(|n| c.rdb.key_save_delay = n)
         },
     ),
-    fixed("rdbchecksum", |c| yes_no(c.rdbchecksum), |c, w| boolean(w).map(|on| c.rdbchecksum = on)),
+    fixed(
+        "rdbchecksum",
+        |c| yes_no(c.rdb.checksum),
+        |c, w| boolean(w).map(|on| c.rdb.checksum = on),
+    ),
     mutable(
         "rdbcompression",
-        |c| yes_no(c.rdbcompression),
-        |c, w| boolean(w).map(|on| c.rdbcompression = on),
+        |c| yes_no(c.rdb.compression),
+        |c, w| boolean(w).map(|on| c.rdb.compression = on),
     ),
     mutable(
         "repl-backlog-size",
@@ -468,7 +398,7 @@ fn boolean(words: &[&str]) -> Result<bool, Refusal> {
     }
 }
 
-fn one<'w>(words: &[&'w str]) -> Result<&'w str, Refusal> {
+pub(crate) fn one<'w>(words: &[&'w str]) -> Result<&'w str, Refusal> {
     match words {
         [word] => Ok(word),
         _ => Err(String::from("wrong number of arguments")),
@@ -509,7 +439,7 @@ fn integer(words: &[&str], least: i64, most: i64) -> Result<i64, Refusal> {
     Ok(value)
 }
 
-fn memory(words: &[&str], least: u64) -> Result<u64, Refusal> {
+pub(crate) fn memory(words: &[&str], least: u64) -> Result<u64, Refusal> {
     let most = i64::MAX as u64;
     let value = number::parse_memory(one(words)?.as_bytes())
         .ok_or_else(|| String::from("argument must be a memory value"))?;
@@ -517,56 +447,6 @@ fn memory(words: &[&str], least: u64) -> Result<u64, Refusal> {
         return Err(format!("argument must be between {least} and {most} inclusive"));
     }
     Ok(value)
-}
-
-fn client_memory(field: &mut ClientMemory, words: &[&str]) -> Result<(), Refusal> {
-    *field = match one(words)?.strip_suffix('%') {
-        Some(percent) => {
-            let percent = number::parse_i64(percent.as_bytes()).and_then(|n| u8::try_from(n).ok());
-            let percent = percent.filter(|percent| *percent <= 100);
-            let error = "percentage argument must be less or equal to 100";
-            ClientMemory::Percent(percent.ok_or(error)?)
-        }
-        None => ClientMemory::Bytes(memory(words, 0)?),
-    };
-    Ok(())
-}
-
-fn show_output_limits(limits: &OutputLimits) -> String {
-    let classes = [("normal", limits.normal), ("slave", limits.replica), ("pubsub", limits.pubsub)];
-    let shown = classes
-        .map(|(class, limit)| format!("{class} {} {} {}", limit.hard, limit.soft, limit.seconds));
-    shown.join(" ")
-}
-
-fn output_limits(field: &mut OutputLimits, words: &[&str]) -> Result<(), Refusal> {
-    let words: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
-    if words.is_empty() || !words.len().is_multiple_of(4) {
-        return Err(String::from("Wrong number of arguments in buffer limit configuration."));
-    }
-    let mut limits = *field;
-    for class in words.chunks_exact(4) {
-        let limit = match class[0].to_ascii_lowercase().as_str() {
-            "normal" => &mut limits.normal,
-            "slave" | "replica" => &mut limits.replica,
-            "pubsub" => &mut limits.pubsub,
-            _ => {
-                return Err(String::from(
-                    "Invalid client class specified in buffer limit configuration.",
-                ));
-            }
-        };
-        let bytes = |word: &str| number::parse_memory(word.as_bytes());
-        let read = (bytes(class[1]), bytes(class[2]), number::parse_u64(class[3].as_bytes()));
-        let (Some(hard), Some(soft), Some(seconds)) = read else {
-            return Err(String::from(
-                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
-            ));
-        };
-        *limit = OutputLimit { hard, soft, seconds };
-    }
-    *field = limits;
-    Ok(())
 }
 
 fn file_name(field: &mut String, words: &[&str]) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod client_limits;
 mod clients;
 mod clustering;
 pub mod config;

@@ -162,6 +162,21 @@ impl Node {
         }
     }
 
+    /// Says who runs here, once the process is known. Redis's test suite waits for the `PID:`.
+    fn introduce(&self, out: &mut Out) {
+        let mode = if self.clustering.is_some() { "cluster" } else { "standalone" };
+        out.log(
+            Level::Notice,
+            format_args!(
+                "Holdfast {} (as Redis {}), {mode} mode. Port: {}. PID: {}.",
+                env!("CARGO_PKG_VERSION"),
+                crate::REDIS_VERSION,
+                self.config.port,
+                self.vitals.pid
+            ),
+        );
+    }
+
     /// Listens at one word of `bind`; a minus says that the address may be missing.
     fn listen(&mut self, word: &str, out: &mut Out) {
         let (optional, word) = match word.strip_prefix('-') {
@@ -344,7 +359,11 @@ impl Machine for Node {
             Event::Vitals(vitals) => {
                 let peak = &mut self.statistics.memory_peak;
                 *peak = vitals.memory_allocated.max(*peak);
+                let first = self.vitals.pid == 0 && vitals.pid != 0;
                 self.vitals = vitals.clone();
+                if first {
+                    self.introduce(out);
+                }
             }
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),

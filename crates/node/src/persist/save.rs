@@ -71,7 +71,7 @@ impl Node {
             ("aof-base", "0"),
         ];
         let options =
-            Options { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum };
+            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
         let mut export =
             Export::to_file(&mut self.data.keyspace, &aux, paths, options, now.mono, out);
         export.changes = self.data.changes;
@@ -86,7 +86,7 @@ impl Node {
             self.start_save(now, out);
         }
         let Some(export) = &mut self.persist.export else { return };
-        let delay = self.config.rdb_key_save_delay;
+        let delay = self.config.rdb.key_save_delay;
         export.pace(&mut self.data.keyspace, delay, now.mono);
         // A bucket at a time, where each key is meant to take its time.
         let units = if delay == 0 { units } else { units.min(1) };

@@ -189,7 +189,7 @@ impl Node {
             ("aof-base", "0"),
         ];
         let options =
-            Options { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum };
+            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
         let count = waiting.len();
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,

@@ -317,6 +317,7 @@ pub(super) const ROWS: [Command; 76] = [
         IN_KEYSPACE | IN_DANGEROUS,
     )
     .about("3.0.0", "O(1)", "Restores a key that is on its way between cluster nodes.")
+    .built()
     .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: OW | UPDATE }])
     .system(),
     command(
