@@ -20,7 +20,7 @@ pub fn command(id: CommandId, args: &[&[u8]], reply: &mut Reply<'_>) -> Spoken {
             for name in names {
                 match find(name) {
                     Some(row) => info(row, reply),
-                    None => reply.null_array(),
+                    None => reply.null(),
                 }
             }
         }

@@ -158,6 +158,8 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     if let Some(setup) = &control {
         control::await_port(setup, &mut log()?)?;
     }
+    let keepalive = config.clients.keepalive;
+    let keepalive = (keepalive > 0).then(|| std::time::Duration::from_secs(keepalive));
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         log: log()?,
@@ -165,6 +167,7 @@ fn run(config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         address: control::NODE,
         memory: Some(shell::allocator::report),
         signals: true,
+        keepalive,
         ..Options::default()
     };
     let mut driver = Driver::new(node, options)?;

@@ -17,6 +17,8 @@ pub struct ClientLimits {
     pub output: OutputLimits,
     /// `maxmemory-clients`.
     pub max_memory: ClientMemory,
+    /// `tcp-keepalive`, in seconds; 0: off.
+    pub keepalive: u64,
 }
 
 impl Default for ClientLimits {
@@ -27,6 +29,7 @@ impl Default for ClientLimits {
             max_query: 1 << 30,
             output: OutputLimits::default(),
             max_memory: ClientMemory::Bytes(0),
+            keepalive: 300,
         }
     }
 }

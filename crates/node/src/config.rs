@@ -344,6 +344,11 @@ pub const DIRECTIVES: &[Directive] = &[
         |c| c.tcp_backlog.to_string(),
         |c, w| integer(w, 0, i64::from(i32::MAX)).map(|n| c.tcp_backlog = n as u32),
     ),
+    fixed(
+        "tcp-keepalive",
+        |c| c.clients.keepalive.to_string(),
+        |c, w| integer(w, 0, i64::from(i32::MAX)).map(|n| c.clients.keepalive = n as u64),
+    ),
     mutable(
         "timeout",
         |c| c.clients.timeout.to_string(),

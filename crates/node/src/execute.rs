@@ -54,7 +54,7 @@ impl Node {
         let row = match self.resolve(session, call, turn.now) {
             Ok(row) => row,
             Err(_) if is_http(call) => return self.hang_up(session, turn),
-            Err(refused) => return self.refuse(session, call.row, &refused, turn),
+            Err(refused) => return self.refuse(session, call, &refused, turn),
         };
         session.last = Some(row.id);
         if (session.closed | self.closed) & self.specs[row.id as usize].demands != 0 {
@@ -160,11 +160,12 @@ impl Node {
     fn refuse(
         &mut self,
         session: &mut Session,
-        row: Option<&'static Command>,
+        call: &Call<'_>,
         refused: &Refused,
         turn: &mut Turn<'_>,
     ) {
         arm(session);
+        let row = meant(call);
         let start = turn.buffer.len();
         let mut reply = Reply::new(turn.buffer, session.protocol);
         let error = refused.text();
@@ -367,6 +368,17 @@ impl Node {
             Ok(micros) => self.statistics.ticks(micros),
             Err(_) => u64::MAX,
         };
+    }
+}
+
+/// The command or subcommand that a request is counted for, if there is one of its name.
+fn meant(call: &Call<'_>) -> Option<&'static Command> {
+    let row = call.row.filter(|row| row.built)?;
+    match call.request.args.get(1) {
+        Some(word) if !row.subcommands.is_empty() => {
+            command::lookup_sub(row, word).filter(|row| row.built)
+        }
+        _ => Some(row),
     }
 }
 

@@ -223,6 +223,11 @@ fn info_tells_and_counts() {
     assert_eq!(client.info("rdb_changes_since_last_save"), "2");
     assert!(client.info("cmdstat_get").starts_with("calls=3,"));
     assert!(client.info("cmdstat_get").ends_with(",rejected_calls=1,failed_calls=0"));
+    for line in ["CONFIG GET", "CONFIG NOSUCH", "CONFIG"] {
+        assert!(client.line(line).starts_with("-ERR "), "{line}");
+    }
+    assert!(client.info("cmdstat_config").contains("rejected_calls=1,"));
+    assert!(client.info("cmdstat_config|get").contains("rejected_calls=1,"));
     assert_eq!(client.info("db0"), "keys=1,expires=0,avg_ttl=0");
     assert!(client.info("latency_percentiles_usec_get").starts_with("p50="));
     let keyspace = client.line("INFO keyspace");
