@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::server::{Home, Program, Server, until};
+use wire::value::Value;
 
 /// Lines of `client request`, where a client is a letter, as `redis-server` answers them.
 const SAME: &[&str] = &[
@@ -179,4 +180,41 @@ fn a_pipelined_transaction_is_answered_in_order() {
     let stats = client.info("cmdstat_exec");
     assert!(stats.starts_with("calls=2,"), "{stats}");
     assert!(client.info("cmdstat_incr").starts_with("calls=1,"));
+}
+
+#[test]
+fn a_key_changed_by_restore_or_by_the_primary_has_changed() {
+    let primary = Server::start();
+    let (mut client, mut other) = (primary.client(), primary.client());
+    assert_eq!(other.line("SET k 1"), "+OK");
+    let Value::Bulk(dump) = other.ask(&["DUMP", "k"]) else { panic!("DUMP answers a string") };
+    assert_eq!(client.line("WATCH n"), "+OK");
+    assert_eq!(other.call(&[&b"RESTORE"[..], b"n", b"0", &dump]), "+OK");
+    assert_eq!(client.line("MULTI"), "+OK");
+    assert_eq!(client.line("EXEC"), "(null)");
+
+    let replica = Server::start();
+    let (mut client, mut reader) = (replica.client(), replica.client());
+    let run =
+        |client: &mut Client| (client.line("MULTI"), client.line("GET k"), client.line("EXEC")).2;
+    // The primary's data takes the place of what was there, which was nothing.
+    assert_eq!(client.line("WATCH k"), "+OK");
+    let follow = format!("REPLICAOF 127.0.0.1 {}", primary.port);
+    assert_eq!(reader.line(&follow), "+OK");
+    until("the data is there", || (reader.line("GET k") == "1").then_some(()));
+    assert_eq!(run(&mut client), "(null)");
+    assert_eq!(client.line("WATCH k"), "+OK");
+    assert_eq!(run(&mut client), "[1]");
+    assert_eq!(client.line("WATCH k"), "+OK");
+    assert_eq!(other.line("SET k 2"), "+OK");
+    until("the change is there", || (reader.line("GET k") == "2").then_some(()));
+    assert_eq!(run(&mut client), "(null)");
+    // All of a transaction arrives, or nothing; a failed part of it changes nothing.
+    assert_eq!(other.line("MULTI"), "+OK");
+    for line in ["SET k x", "INCR k", "SET last 1"] {
+        assert_eq!(other.line(line), "+QUEUED");
+    }
+    assert!(other.line("EXEC").starts_with("[+OK -ERR value is not an integer"));
+    until("the end is there", || (reader.line("GET last") == "1").then_some(()));
+    assert_eq!(reader.line("GET k"), "x");
 }
