@@ -10,7 +10,9 @@ mod cluster;
 mod connection;
 mod control;
 mod create;
+mod process;
 mod server;
+mod settings;
 mod topology;
 mod trib;
 mod up;
@@ -72,6 +74,10 @@ fn main() -> ExitCode {
     let program = std::path::Path::new(args.first().map_or("", String::as_str))
         .file_name()
         .and_then(|name| name.to_str());
+    // Started again by itself, under a title instead of arguments.
+    if args.len() < 2 && process::handed_over().is_some() {
+        return server::main(&[]);
+    }
     // The server's arguments are redis-server's, which no ordinary parser understands.
     match (program, args.get(1).map(String::as_str)) {
         (Some("redis-server"), _) => return server::main(&args[1..]),

@@ -1,6 +1,6 @@
 //! The commands about the server: CONFIG, INFO, SLOWLOG, LATENCY, FLUSHALL and the like.
 
-use crate::config::{self, Access, Directive};
+use crate::config::{self, Access};
 use crate::execute::Turn;
 use crate::node::Node;
 use crate::persist::{Asked, Ending};
@@ -172,13 +172,12 @@ impl Node {
                 Err(String::from("can't set immutable config"))
             } else if directive.access == Access::Protected {
                 Err(String::from("can't set protected config"))
-            } else if before.any(|other| other[0].eq_ignore_ascii_case(pair[0])) {
+            } else if before.any(|other| is_same(other[0], directive)) {
                 Err(String::from("duplicate parameter"))
             } else {
-                (directive.set)(&mut config, &[&value])
+                config.set(directive, &[&value])
             };
             if let Err(why) = result {
-                let name = directive.name;
                 return reply.error(&format!(
                     "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
                 ));
@@ -195,17 +194,21 @@ impl Node {
 }
 
 fn config_get(config: &config::Config, patterns: &[&[u8]], reply: &mut Reply<'_>) {
-    let mut found: Vec<&Directive> = Vec::new();
+    let mut found = std::collections::BTreeMap::new();
     for pattern in patterns {
-        for directive in config::matching(pattern) {
-            if !found.iter().any(|other| other.name == directive.name) {
-                found.push(directive);
-            }
-        }
+        found.extend(config::matching(pattern));
     }
     reply.map(found.len());
-    for directive in found {
-        reply.bulk(directive.name.as_bytes());
-        reply.bulk((directive.get)(config).as_bytes());
+    for (name, directive) in found {
+        reply.bulk(name.as_bytes());
+        reply.bulk(config.value(directive).as_bytes());
     }
+}
+
+/// Whether a name, old spelling or not, means this directive.
+fn is_same(name: &[u8], directive: &config::Row) -> bool {
+    std::str::from_utf8(name)
+        .ok()
+        .and_then(config::find)
+        .is_some_and(|other| other.name == directive.name)
 }
