@@ -4,6 +4,7 @@
 use node::config::Config;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -51,7 +52,7 @@ fn title(config: &Config) -> String {
 /// if the system does not let it.
 pub(crate) fn retitle(args: &[String], config: &Config) {
     if let Ok(mut command) = again(&std::process::id().to_string(), args, config) {
-        command.exec();
+        let _ = command.exec();
     }
 }
 
@@ -127,6 +128,11 @@ impl DataLock {
                 holder.trim(),
                 data.display()
             ));
+        }
+        // Its last holder may have removed it while we waited: the next one would make a new file.
+        match (file.metadata(), std::fs::metadata(&path)) {
+            (Ok(ours), Ok(there)) if ours.ino() == there.ino() => {}
+            _ => return Err(String::from("Another server is leaving its data; try again.")),
         }
         let _ = file.set_len(0);
         let _ = writeln!(file, "{}", std::process::id());

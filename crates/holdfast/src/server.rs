@@ -24,6 +24,10 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         Stages::NAMES.iter().for_each(|name| println!("{name}"));
         return ExitCode::SUCCESS;
     }
+    if args.first().is_some_and(|arg| arg == "--list-directives") {
+        print!("{}", node::config::page());
+        return ExitCode::SUCCESS;
+    }
     if args.first().is_some_and(|arg| arg == "-v" || arg == "--version") {
         println!("Redis server v={} (Holdfast {})", node::REDIS_VERSION, node::VERSION);
         return ExitCode::SUCCESS;
@@ -52,9 +56,6 @@ fn begin(args: &[String]) -> Result<i32, Box<dyn std::error::Error>> {
     let handed_over = process::handed_over();
     let settings = settings::read(handed_over.as_deref().unwrap_or(args))?;
     let config = settings.config;
-    if config.port == 0 && config.process.unixsocket.is_empty() {
-        return Err("Configured to not listen anywhere, exiting.".into());
-    }
     if handed_over.is_some() {
         process::settle();
     } else if config.process.daemonize {
@@ -117,6 +118,10 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     shell::allocator::keep_memory_ready();
     if let Some(setup) = &control {
         control::await_port(setup, &mut log()?)?;
+    }
+    if config.port == 0 && config.process.unixsocket.is_empty() {
+        log()?(Level::Warning, "Configured to not listen anywhere, exiting.");
+        return Ok(1);
     }
     let keepalive = config.clients.keepalive;
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });

@@ -15,11 +15,14 @@ pub(crate) struct Settings {
 /// the directives behind.
 pub(crate) fn read(args: &[String]) -> Result<Settings, String> {
     let mut text = String::new();
+    let mut path = String::new();
     let mut rest = args;
     if let Some((file, behind)) = args.split_first()
         && !file.starts_with('-')
     {
         text = read_file(file)?;
+        path = std::path::absolute(file)
+            .map_or_else(|_| file.clone(), |path| path.to_string_lossy().into_owned());
         rest = behind;
     }
     let from_stdin = rest.last().is_some_and(|last| last == "-");
@@ -33,7 +36,8 @@ pub(crate) fn read(args: &[String]) -> Result<Settings, String> {
     // An empty line before the flags keeps the numbers of lines as Redis counts them.
     text.push('\n');
     text.push_str(&config::lines_of_arguments(rest));
-    let config = config::read(&text, &mut included)?;
+    let mut config = config::read(&text, &mut included)?;
+    config.process.file = path;
     Ok(Settings { config, from_stdin })
 }
 

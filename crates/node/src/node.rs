@@ -313,6 +313,7 @@ impl Node {
         // Whoever gets the connection's number next must not get its answers.
         drop(self.sessions.close(conn));
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
+        self.forget_rewrite(conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);
         self.replica_closed(conn, out);
@@ -342,6 +343,7 @@ impl Node {
         now: Now,
         out: &mut Out,
     ) {
+        self.rewrite_step(ticket, &result, out);
         self.load_step(ticket, &result, now, out);
         self.save_step(ticket, &result, now, out);
         self.incoming_step(ticket, &result, now, out);

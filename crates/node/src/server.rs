@@ -21,6 +21,7 @@ impl Node {
     ) {
         match id {
             CommandId::Shutdown => return self.shutdown(&args[1..], session, turn),
+            CommandId::ConfigRewrite => return self.config_rewrite(session, turn),
             CommandId::Replconf => return self.replconf(args, session, turn),
             CommandId::Psync => return self.psync(args, session, turn),
             CommandId::Replicaof | CommandId::Slaveof => {
@@ -47,7 +48,7 @@ impl Node {
                 let text = self.info(&args[1..], now);
                 reply.verbatim(*b"txt", text.as_bytes());
             }
-            CommandId::ConfigGet => config_get(&self.config, &args[2..], reply),
+            CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
             CommandId::ConfigSet => self.config_set(&args[2..], reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();

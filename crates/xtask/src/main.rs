@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod docs;
 mod scenes;
 mod soak;
 mod test;
@@ -25,6 +26,8 @@ struct Arguments {
 enum Task {
     /// Measure our server beside Valkey and Redis on this machine
     Bench(Box<bench::Options>),
+    /// Write the pages that are made from tables
+    Docs,
     /// Replay what the classic tutorials type; REAL=1 compares with Redis
     Scenes(scenes::Options),
     /// Watch one figure over a long run
@@ -38,6 +41,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Docs => docs::run(),
         Task::Scenes(options) => scenes::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Test => test::run(),

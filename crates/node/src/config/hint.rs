@@ -28,6 +28,11 @@ pub(super) fn hint(name: &str, words: &[&str]) -> Option<String> {
         .filter(|(far, _)| *far <= most)
         .min_by_key(|(far, _)| *far)
         .map(|(_, known)| String::from(known))
+        .or_else(|| {
+            // Only its beginning.
+            let begun = names().filter(|known| name.len() > 4 && known.starts_with(name));
+            begun.min_by_key(|known| known.len()).map(String::from)
+        })
 }
 
 /// A line with a comment behind its value, or a letter that looks like a digit.

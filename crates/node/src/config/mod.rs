@@ -9,12 +9,14 @@ mod kind;
 #[macro_use]
 mod row;
 mod read;
+mod rewrite;
 mod rows;
 mod special;
 
 pub use field::{OutputLimit, OutputLimits, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
+pub use rewrite::{page, rewrite};
 pub use row::{Access, Row, State};
 pub use rows::GROUPS;
 
@@ -120,6 +122,8 @@ pub struct Clients {
 /// Settings about the process and its face to the system.
 #[derive(Clone, Debug)]
 pub struct Process {
+    /// The file that the settings were read from, as an absolute path; empty: none.
+    pub file: String,
     /// `tcp-backlog`.
     pub tcp_backlog: u32,
     /// `daemonize`.
@@ -194,6 +198,7 @@ impl Default for Clients {
 impl Default for Process {
     fn default() -> Self {
         Process {
+            file: String::new(),
             tcp_backlog: 511,
             daemonize: false,
             pidfile: String::new(),

@@ -2,10 +2,12 @@
 
 mod load;
 mod pressure;
+mod rewriting;
 mod save;
 
 pub(crate) use load::Loading;
 pub(crate) use pressure::Pressure;
+pub(crate) use rewriting::Rewriting;
 pub(crate) use save::Ending;
 
 use crate::export::Export;
@@ -34,6 +36,8 @@ pub(crate) struct Persist {
     /// Keys the last load brought, and those it left out as expired.
     pub(crate) loaded: (u64, u64),
     pub(crate) pressure: Pressure,
+    /// A CONFIG REWRITE under way.
+    pub(crate) rewriting: Option<Rewriting>,
     files: u32,
 }
 
@@ -59,6 +63,7 @@ impl Persist {
             saves: 0,
             loaded: (0, 0),
             pressure: Pressure::default(),
+            rewriting: None,
             files: 0,
         }
     }
