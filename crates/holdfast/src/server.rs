@@ -76,10 +76,10 @@ fn called_redis_server() -> bool {
 }
 
 fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
-    std::env::set_current_dir(&config.dir)
-        .map_err(|error| format!("can't change to the folder '{}': {error}", config.dir))?;
+    std::env::set_current_dir(&config.process.dir)
+        .map_err(|error| format!("can't change to the folder '{}': {error}", config.process.dir))?;
     if let Ok(folder) = std::env::current_dir() {
-        config.dir = folder.to_string_lossy().into_owned();
+        config.process.dir = folder.to_string_lossy().into_owned();
     }
     let least = match config.process.loglevel.as_str() {
         "debug" => Level::Debug,

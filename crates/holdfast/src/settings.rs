@@ -42,7 +42,7 @@ pub(crate) fn read(args: &[String]) -> Result<Settings, String> {
 }
 
 fn read_file(file: &str) -> Result<String, String> {
-    let path = std::path::absolute(file).map_or_else(|_| file.into(), |path| path);
+    let path = std::path::absolute(file).unwrap_or_else(|_| file.into());
     match std::fs::read(&path) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => {

@@ -3,7 +3,7 @@
 use crate::clustering::Clustering;
 use crate::config::Config;
 use crate::execute::{Spec, specs};
-use crate::persist::Persist;
+use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
 use crate::stages::Stages;
@@ -266,12 +266,14 @@ impl Node {
     }
 
     fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
-        let name = match signal {
-            Signal::Interrupt => "SIGINT",
-            Signal::Terminate => "SIGTERM",
+        let process = &self.config.process;
+        let (name, words) = match signal {
+            Signal::Interrupt => ("SIGINT", &process.on_sigint),
+            Signal::Terminate => ("SIGTERM", &process.on_sigterm),
         };
+        let exit = Exit::from_words(words);
         out.log(Level::Notice, format_args!("Received {name} scheduling shutdown..."));
-        self.shut_down(None, now, out);
+        self.shut_down(exit, now, out);
     }
 
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {

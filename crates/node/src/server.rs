@@ -3,7 +3,7 @@
 use crate::config::{self, Access};
 use crate::execute::Turn;
 use crate::node::Node;
-use crate::persist::{Asked, Ending};
+use crate::persist::{Asked, Ending, Exit};
 use front::Session;
 use machine::Action;
 use wire::command::{self, CommandId};
@@ -79,20 +79,31 @@ impl Node {
 
     /// SHUTDOWN: without an answer when it succeeds.
     fn shutdown(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
-        let mut save = None;
+        let mut exit = Exit::default();
         let mut known = true;
+        if let [word] = words
+            && word.eq_ignore_ascii_case(b"abort")
+        {
+            let aborted = self.abort_shutdown(turn.out);
+            let mut reply = Reply::new(turn.buffer, session.protocol);
+            return match aborted {
+                true => reply.ok(),
+                false => reply.error("ERR No shutdown in progress."),
+            };
+        }
         for word in words {
             match word.to_ascii_lowercase().as_slice() {
-                b"save" if save.is_none() => save = Some(true),
-                b"nosave" if save.is_none() => save = Some(false),
-                b"now" | b"force" => {}
+                b"save" if exit.save != Some(false) => exit.save = Some(true),
+                b"nosave" if exit.save != Some(true) => exit.save = Some(false),
+                b"now" => {}
+                b"force" => exit.force = true,
                 _ => known = false,
             }
         }
         if !known {
             return Reply::new(turn.buffer, session.protocol).error("ERR syntax error");
         }
-        match self.shut_down(save, turn.now, turn.out) {
+        match self.shut_down(exit, turn.now, turn.out) {
             Ending::Now => session.closing = true,
             Ending::AfterSave => {
                 session.waiting = true;

@@ -68,8 +68,8 @@ unsafe impl GlobalAlloc for Jemalloc {
 /// Bytes handed out, and bytes in active pages, as of the last call. Zeros when the allocator does
 /// not tell.
 ///
-/// Adding them up can take a millisecond, so the thread that looks after memory does it, if there is
-/// one.
+/// Adding them up can take a millisecond, so the thread that looks after memory does it, if there
+/// is one.
 pub fn report() -> (u64, u64) {
     match ahead::last_report() {
         Some(report) => report,

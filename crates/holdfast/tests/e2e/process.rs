@@ -1,7 +1,7 @@
 //! The server as a process: in the background, alone on its data, closed to strangers.
 
 use crate::client::Client;
-use crate::server::{HOLDFAST, Home, Server, free_port, until};
+use crate::server::{HOLDFAST, Home, Program, Server, free_port, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Read;
@@ -112,4 +112,30 @@ fn strangers_are_denied_in_protected_mode() {
     assert!(hear().starts_with("+PONG"));
     assert_eq!(client.line("CONFIG SET protected-mode yes requirepass x"), "+OK");
     assert!(hear().starts_with("-NOAUTH"));
+}
+
+#[test]
+fn a_shutdown_can_be_aborted_and_signals_obey_their_words() {
+    let mut server = Server::with(&["--save", "3600 1"]);
+    let mut client = server.client();
+    for key in 0..50 {
+        assert_eq!(client.line(&format!("SET {key} x")), "+OK");
+    }
+    let real = Server::of(Program::Redis, Home::new(), &["--save", ""]);
+    let mut redis = real.client();
+    for words in ["SHUTDOWN ABORT", "SHUTDOWN SAVE NOSAVE", "SHUTDOWN ABORT NOW", "SHUTDOWN x"] {
+        assert_eq!(client.line(words), redis.line(words), "{words}");
+    }
+    assert_eq!(client.line("CONFIG SET rdb-key-save-delay 1000000"), "+OK");
+    let mut other = server.client();
+    other.send(b"SHUTDOWN\r\n");
+    until("it saves", || (client.info("rdb_bgsave_in_progress") == "1").then_some(()));
+    assert_eq!(client.line("SHUTDOWN ABORT"), "+OK");
+    assert_eq!(other.rest_or_reply(), "-ERR Errors trying to SHUTDOWN. Check logs.");
+    assert_eq!(other.line("PING"), "+PONG");
+    assert_eq!(client.line("SHUTDOWN ABORT"), "-ERR No shutdown in progress.");
+    assert_eq!(client.call(&["CONFIG", "SET", "shutdown-on-sigterm", "nosave now"]), "+OK");
+    server.process().signal(Signal::TERM);
+    assert_eq!(server.process().wait().code(), Some(0));
+    assert!(!server.home.file("dump.rdb").exists());
 }

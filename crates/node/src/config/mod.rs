@@ -50,8 +50,6 @@ pub struct Config {
     pub save: String,
     /// `appendonly`.
     pub appendonly: bool,
-    /// `dir`.
-    pub dir: String,
     /// `dbfilename`.
     pub dbfilename: String,
     /// `cluster-enabled`.
@@ -126,6 +124,12 @@ pub struct Process {
     pub file: String,
     /// `tcp-backlog`.
     pub tcp_backlog: u32,
+    /// `dir`.
+    pub dir: String,
+    /// `shutdown-on-sigint`.
+    pub on_sigint: String,
+    /// `shutdown-on-sigterm`.
+    pub on_sigterm: String,
     /// `daemonize`.
     pub daemonize: bool,
     /// `pidfile`.
@@ -157,7 +161,6 @@ impl Default for Config {
             max_query: 1 << 30,
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
-            dir: String::from("."),
             dbfilename: String::from("dump.rdb"),
             cluster_enabled: false,
             cluster_config_file: String::from("nodes.conf"),
@@ -200,6 +203,9 @@ impl Default for Process {
         Process {
             file: String::new(),
             tcp_backlog: 511,
+            dir: String::from("."),
+            on_sigint: String::from("default"),
+            on_sigterm: String::from("default"),
             daemonize: false,
             pidfile: String::new(),
             protected_mode: true,
@@ -327,10 +333,7 @@ mod tests {
             config.apply(name, &[value]).unwrap();
             assert_eq!(config.value(find(name).unwrap()), value);
         }
-        assert_eq!(
-            config.without_effect().collect::<Vec<_>>(),
-            ["replica-priority", "shutdown-on-sigterm"]
-        );
+        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["replica-priority"]);
         config.apply("save", &[""]).unwrap();
         assert_eq!(config.save, "");
     }

@@ -102,7 +102,8 @@ pub fn page() -> String {
     );
     for (group, rows) in super::GROUPS {
         page.push_str(&format!(
-            "\n## {group}\n\n| directive | value | default | CONFIG SET | state |\n|---|---|---|---|---|\n"
+            "\n## {group}\n\n| directive | value | default | CONFIG SET | state |\n\
+             |---|---|---|---|---|\n"
         ));
         for row in *rows {
             let alias = row.alias.map_or_else(String::new, |alias| format!(", `{alias}`"));

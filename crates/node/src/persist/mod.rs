@@ -21,8 +21,8 @@ pub(crate) struct Persist {
     pub(crate) waiting: Vec<(ConnId, Asked)>,
     /// A BGSAVE SCHEDULE that waits for its turn.
     pub(crate) scheduled: bool,
-    /// Exit once the running save has succeeded.
-    pub(crate) exit_after: bool,
+    /// Exit once the running save has ended: if it succeeded, or in any case.
+    pub(crate) exit_after: Option<Exit>,
     /// `rdb_last_save_time`, in Unix seconds.
     pub(crate) last_save: u64,
     /// `rdb_last_bgsave_status`.
@@ -41,6 +41,31 @@ pub(crate) struct Persist {
     files: u32,
 }
 
+/// How the process is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Exit {
+    /// Whether to save first; none: if there are save points.
+    pub(crate) save: Option<bool>,
+    /// Also if saving fails.
+    pub(crate) force: bool,
+}
+
+impl Exit {
+    /// The words of `shutdown-on-sigint` and its like.
+    pub(crate) fn from_words(words: &str) -> Self {
+        let mut exit = Exit::default();
+        for word in words.split(' ') {
+            match word {
+                "save" => exit.save = Some(true),
+                "nosave" => exit.save = Some(false),
+                "force" => exit.force = true,
+                _ => {}
+            }
+        }
+        exit
+    }
+}
+
 /// What a waiting client asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Asked {
@@ -55,7 +80,7 @@ impl Persist {
             export: None,
             waiting: Vec::new(),
             scheduled: false,
-            exit_after: false,
+            exit_after: None,
             last_save: 0,
             last_ok: true,
             last_try: 0,

@@ -1,7 +1,7 @@
 //! What a snapshot keeps alive beside the data: counted, reported, and bounded.
 //!
-//! A write that meets an unwritten bucket pushes its old records out. When those pile up faster than
-//! the encoder and the sink take them, connections that write are read more slowly: one command,
+//! A write that meets an unwritten bucket pushes its old records out. When those pile up faster
+//! than the encoder and the sink take them, connections that write are read more slowly: one command,
 //! then a rest until the pile has shrunk. A sink that takes nothing for `repl-timeout` meanwhile is
 //! given up, because then waiting does not help.
 
@@ -69,7 +69,7 @@ impl Node {
             pressure.since = now.mono;
             return self.let_writers_go_on(out);
         }
-        // The stream of our primary is never slowed: what waits in it could be lost with the primary.
+        // The stream of our primary is never slowed: what waits in it could be lost with it.
         let hopeless = self.replication.link.is_some() && held > 2 * limit;
         if hopeless || now.mono.since(pressure.since) > Span::secs(self.config.repl_timeout) {
             self.give_up_on_sink(now, out);
