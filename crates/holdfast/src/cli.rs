@@ -46,6 +46,10 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         print!("{USAGE}");
         return ExitCode::SUCCESS;
     }
+    if args.first().is_some_and(|arg| arg == "--version" || arg == "-v") {
+        println!("redis-cli {} (Holdfast {})", node::REDIS_VERSION, node::VERSION);
+        return ExitCode::SUCCESS;
+    }
     if args.first().is_some_and(|arg| arg == "--cluster") {
         return crate::trib::main(&args[1..]);
     }

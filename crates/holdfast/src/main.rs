@@ -10,7 +10,10 @@ mod cluster;
 mod connection;
 mod control;
 mod create;
+mod install;
+mod process;
 mod server;
+mod settings;
 mod topology;
 mod trib;
 mod up;
@@ -56,6 +59,8 @@ enum Tool {
     Up(up::Options),
     /// Raise counters through a cluster and prove that no acknowledged write is lost
     Check(check::Options),
+    /// Lay out bin/ with the names of Redis's programs, and share/ with settings
+    Install(install::Options),
     /// Make and look at clusters
     #[command(subcommand)]
     Cluster(cluster::Verb),
@@ -72,6 +77,14 @@ fn main() -> ExitCode {
     let program = std::path::Path::new(args.first().map_or("", String::as_str))
         .file_name()
         .and_then(|name| name.to_str());
+    // Started again by itself, under a title instead of arguments.
+    if args.len() < 2 && process::handed_over().is_some() {
+        return server::main(&[]);
+    }
+    if let Some(why) = program.and_then(install::unbuilt) {
+        eprintln!("{why}");
+        return ExitCode::FAILURE;
+    }
     // The server's arguments are redis-server's, which no ordinary parser understands.
     match (program, args.get(1).map(String::as_str)) {
         (Some("redis-server"), _) => return server::main(&args[1..]),
@@ -88,6 +101,7 @@ fn main() -> ExitCode {
         Tool::Cli { args } => return cli::main(&args),
         Tool::Bench { args } => return bench::main(&args),
         Tool::Up(options) => up::run(&options).map(|()| true),
+        Tool::Install(options) => install::run(&options).map(|()| true),
         Tool::Check(options) => check::run(&options),
         Tool::Cluster(verb) => cluster::run(&verb).map(|()| true),
     };

@@ -4,7 +4,7 @@ use crate::clients::Clients;
 use crate::clustering::Clustering;
 use crate::config::Config;
 use crate::execute::{Spec, specs};
-use crate::persist::Persist;
+use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
 use crate::stages::Stages;
@@ -92,6 +92,28 @@ fn seed(run_id: &str) -> u64 {
     run_id.bytes().fold(0, |seed: u64, byte| seed.rotate_left(5) ^ u64::from(byte))
 }
 
+/// What strangers are told in protected mode.
+const DENIED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled \
+    and no password is set for the default user. In this mode connections are only accepted from \
+    the loopback interface. If you want to connect from external computers to Redis you may adopt \
+    one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG \
+    SET protected-mode no' from the loopback interface by connecting to Redis from the same host \
+    the server is running, however MAKE SURE Redis is not publicly accessible from internet if \
+    you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just \
+    disable the protected mode by editing the Redis configuration file, and setting the protected \
+    mode option to 'no', and then restarting the server. 3) If you started the server manually \
+    just for testing, restart it with the '--protected-mode no' option. 4) Set up an \
+    authentication password for the default user. NOTE: You only need to do one of the above \
+    things in order for the server to start accepting connections from the outside.\r\n";
+
+/// Whether somebody is on this host, and says so by a loopback address.
+fn is_local(peer: &Peer) -> bool {
+    match peer {
+        Peer::Tcp { remote, .. } => remote.ip().to_canonical().is_loopback(),
+        Peer::Unix { .. } => true,
+    }
+}
+
 #[derive(Default)]
 struct Listeners {
     /// By token: whether it may fail without harm.
@@ -154,6 +176,13 @@ impl Node {
             let target = Target { host: host.into(), port: port.parse().unwrap_or(0) };
             self.follow(target, now, out);
         }
+        for name in self.config.without_effect() {
+            out.log(
+                Level::Warning,
+                format_args!("The directive '{name}' is accepted, but has no effect yet"),
+            );
+        }
+        self.listen_on_unix_socket(out);
         if self.config.port == 0 {
             return;
         }
@@ -175,6 +204,18 @@ impl Node {
                 self.vitals.pid
             ),
         );
+    }
+
+    fn listen_on_unix_socket(&mut self, out: &mut Out) {
+        let process = &self.config.process;
+        if process.unixsocket.is_empty() {
+            return;
+        }
+        let mode = u32::from_str_radix(&process.unixsocketperm, 8).unwrap_or(0);
+        let on = ListenOn::Unix { path: process.unixsocket.clone(), mode };
+        let token = Token(self.listeners.optional.len() as u64);
+        self.listeners.optional.push(false);
+        out.act(Action::Listen { token, on, backlog: process.tcp_backlog });
     }
 
     /// Listens at one word of `bind`; a minus says that the address may be missing.
@@ -200,7 +241,7 @@ impl Node {
         out.act(Action::Listen {
             token,
             on: ListenOn::Tcp(SocketAddr::new(ip, self.config.port)),
-            backlog: self.config.tcp_backlog,
+            backlog: self.config.process.tcp_backlog,
         });
     }
 
@@ -236,18 +277,26 @@ impl Node {
             out.queue(conn, b"-ERR max number of clients reached\r\n");
             return out.close_after_flush(conn);
         }
+        let process = &self.config.process;
+        if process.protected_mode && self.config.requirepass.is_empty() && !is_local(peer) {
+            self.statistics.rejected_connections += 1;
+            out.queue(conn, DENIED.as_bytes());
+            return out.close_after_flush(conn);
+        }
         self.statistics.connections += 1;
         let authenticated = self.config.requirepass.is_empty();
         self.sessions.open(conn, peer.clone(), now.mono, authenticated);
     }
 
     fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
-        let name = match signal {
-            Signal::Interrupt => "SIGINT",
-            Signal::Terminate => "SIGTERM",
+        let process = &self.config.process;
+        let (name, words) = match signal {
+            Signal::Interrupt => ("SIGINT", &process.on_sigint),
+            Signal::Terminate => ("SIGTERM", &process.on_sigterm),
         };
+        let exit = Exit::from_words(words);
         out.log(Level::Notice, format_args!("Received {name} scheduling shutdown..."));
-        self.shut_down(None, now, out);
+        self.shut_down(exit, now, out);
     }
 
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
@@ -294,6 +343,7 @@ impl Node {
         }
         self.clients.forget(conn);
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
+        self.forget_rewrite(conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);
         self.replica_closed(conn, out);
@@ -332,6 +382,7 @@ impl Node {
         now: Now,
         out: &mut Out,
     ) {
+        self.rewrite_step(ticket, &result, out);
         self.load_step(ticket, &result, now, out);
         self.save_step(ticket, &result, now, out);
         self.incoming_step(ticket, &result, now, out);

@@ -1,9 +1,9 @@
 //! The commands about the server: CONFIG, INFO, SLOWLOG, LATENCY, FLUSHALL and the like.
 
-use crate::config::{self, Access, Directive};
+use crate::config::{self, Access};
 use crate::execute::Turn;
 use crate::node::Node;
-use crate::persist::{Asked, Ending};
+use crate::persist::{Asked, Ending, Exit};
 use front::Session;
 use machine::Action;
 use wire::command::{self, CommandId};
@@ -36,7 +36,7 @@ impl Node {
                 let text = self.info(&args[1..], now);
                 reply.verbatim(*b"txt", text.as_bytes());
             }
-            CommandId::ConfigGet => config_get(&self.config, &args[2..], reply),
+            CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
             CommandId::ConfigSet => self.config_set(&args[2..], reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
@@ -75,6 +75,7 @@ impl Node {
     ) -> bool {
         match id {
             CommandId::Shutdown => self.shutdown(&args[1..], session, turn),
+            CommandId::ConfigRewrite => self.config_rewrite(session, turn),
             CommandId::Replconf => self.replconf(args, session, turn),
             CommandId::Psync => self.psync(args, session, turn),
             CommandId::Replicaof | CommandId::Slaveof => {
@@ -99,20 +100,31 @@ impl Node {
 
     /// SHUTDOWN: without an answer when it succeeds.
     fn shutdown(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
-        let mut save = None;
+        let mut exit = Exit::default();
         let mut known = true;
+        if let [word] = words
+            && word.eq_ignore_ascii_case(b"abort")
+        {
+            let aborted = self.abort_shutdown(turn.out);
+            let mut reply = Reply::new(turn.buffer, session.protocol);
+            return match aborted {
+                true => reply.ok(),
+                false => reply.error("ERR No shutdown in progress."),
+            };
+        }
         for word in words {
             match word.to_ascii_lowercase().as_slice() {
-                b"save" if save.is_none() => save = Some(true),
-                b"nosave" if save.is_none() => save = Some(false),
-                b"now" | b"force" => {}
+                b"save" if exit.save != Some(false) => exit.save = Some(true),
+                b"nosave" if exit.save != Some(true) => exit.save = Some(false),
+                b"now" => {}
+                b"force" => exit.force = true,
                 _ => known = false,
             }
         }
         if !known {
             return Reply::new(turn.buffer, session.protocol).error("ERR syntax error");
         }
-        match self.shut_down(save, turn.now, turn.out) {
+        match self.shut_down(exit, turn.now, turn.out) {
             Ending::Now => session.closing = true,
             Ending::AfterSave => {
                 session.waiting = true;
@@ -193,13 +205,12 @@ impl Node {
                 Err(String::from("can't set immutable config"))
             } else if directive.access == Access::Protected {
                 Err(String::from("can't set protected config"))
-            } else if before.any(|other| other[0].eq_ignore_ascii_case(pair[0])) {
+            } else if before.any(|other| is_same(other[0], directive)) {
                 Err(String::from("duplicate parameter"))
             } else {
-                (directive.set)(&mut config, &[&value])
+                config.set(directive, &[&value])
             };
             if let Err(why) = result {
-                let name = directive.name;
                 return reply.error(&format!(
                     "ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"
                 ));
@@ -216,17 +227,21 @@ impl Node {
 }
 
 fn config_get(config: &config::Config, patterns: &[&[u8]], reply: &mut Reply<'_>) {
-    let mut found: Vec<&Directive> = Vec::new();
+    let mut found = std::collections::BTreeMap::new();
     for pattern in patterns {
-        for directive in config::matching(pattern) {
-            if !found.iter().any(|other| other.name == directive.name) {
-                found.push(directive);
-            }
-        }
+        found.extend(config::matching(pattern));
     }
     reply.map(found.len());
-    for directive in found {
-        reply.bulk(directive.name.as_bytes());
-        reply.bulk((directive.get)(config).as_bytes());
+    for (name, directive) in found {
+        reply.bulk(name.as_bytes());
+        reply.bulk(config.value(directive).as_bytes());
     }
+}
+
+/// Whether a name, old spelling or not, means this directive.
+fn is_same(name: &[u8], directive: &config::Row) -> bool {
+    std::str::from_utf8(name)
+        .ok()
+        .and_then(config::find)
+        .is_some_and(|other| other.name == directive.name)
 }

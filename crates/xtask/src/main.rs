@@ -5,6 +5,7 @@
 
 mod bench;
 mod conformance;
+mod docs;
 mod scenes;
 mod soak;
 mod test;
@@ -28,6 +29,8 @@ enum Task {
     Bench(Box<bench::Options>),
     /// Run Redis's own test suite against our server
     Conformance(conformance::Options),
+    /// Write the pages that are made from tables
+    Docs,
     /// Replay what the classic tutorials type; REAL=1 compares with Redis
     Scenes(scenes::Options),
     /// Watch one figure over a long run
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
         Task::Conformance(options) => conformance::run(&options),
+        Task::Docs => docs::run(),
         Task::Scenes(options) => scenes::run(&options),
         Task::Soak(options) => soak::run(&options),
         Task::Test => test::run(),

@@ -10,6 +10,7 @@ mod prove;
 mod pty;
 mod stage;
 mod throughput;
+mod typed;
 
 use anyhow::{Context, Result, bail};
 use stage::{Side, Stage};
@@ -43,7 +44,17 @@ pub(crate) struct Scene {
     run: fn(&mut Stage) -> Result<()>,
 }
 
-const SCENES: &[Scene] = &[throughput::SCENE, create::SCENE, play::SCENE, prove::SCENE];
+const SCENES: &[Scene] = &[
+    typed::INSTALL,
+    typed::DAEMON,
+    typed::WRONG,
+    throughput::SCENE,
+    typed::FILES,
+    typed::REACH,
+    create::SCENE,
+    play::SCENE,
+    prove::SCENE,
+];
 
 struct Row {
     scene: &'static Scene,

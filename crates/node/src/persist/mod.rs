@@ -2,10 +2,12 @@
 
 mod load;
 mod pressure;
+mod rewriting;
 mod save;
 
 pub(crate) use load::Loading;
 pub(crate) use pressure::Pressure;
+pub(crate) use rewriting::Rewriting;
 pub(crate) use save::Ending;
 
 use crate::export::Export;
@@ -19,8 +21,8 @@ pub(crate) struct Persist {
     pub(crate) waiting: Vec<(ConnId, Asked)>,
     /// A BGSAVE SCHEDULE that waits for its turn.
     pub(crate) scheduled: bool,
-    /// Exit once the running save has succeeded.
-    pub(crate) exit_after: bool,
+    /// Exit once the running save has ended: if it succeeded, or in any case.
+    pub(crate) exit_after: Option<Exit>,
     /// `rdb_last_save_time`, in Unix seconds.
     pub(crate) last_save: u64,
     /// `rdb_last_bgsave_status`.
@@ -34,7 +36,34 @@ pub(crate) struct Persist {
     /// Keys the last load brought, and those it left out as expired.
     pub(crate) loaded: (u64, u64),
     pub(crate) pressure: Pressure,
+    /// A CONFIG REWRITE under way.
+    pub(crate) rewriting: Option<Rewriting>,
     files: u32,
+}
+
+/// How the process is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Exit {
+    /// Whether to save first; none: if there are save points.
+    pub(crate) save: Option<bool>,
+    /// Also if saving fails.
+    pub(crate) force: bool,
+}
+
+impl Exit {
+    /// The words of `shutdown-on-sigint` and its like.
+    pub(crate) fn from_words(words: &str) -> Self {
+        let mut exit = Exit::default();
+        for word in words.split(' ') {
+            match word {
+                "save" => exit.save = Some(true),
+                "nosave" => exit.save = Some(false),
+                "force" => exit.force = true,
+                _ => {}
+            }
+        }
+        exit
+    }
 }
 
 /// What a waiting client asked for.
@@ -51,7 +80,7 @@ impl Persist {
             export: None,
             waiting: Vec::new(),
             scheduled: false,
-            exit_after: false,
+            exit_after: None,
             last_save: 0,
             last_ok: true,
             last_try: 0,
@@ -59,6 +88,7 @@ impl Persist {
             saves: 0,
             loaded: (0, 0),
             pressure: Pressure::default(),
+            rewriting: None,
             files: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! SAVE, BGSAVE, save points, and what follows from their success or failure.
 
-use super::Asked;
+use super::{Asked, Exit};
 use crate::export::{Export, Progress};
 use crate::node::Node;
 use front::Session;
@@ -198,8 +198,8 @@ impl Node {
                 }
             }
         }
-        if std::mem::take(&mut self.persist.exit_after) {
-            if ok {
+        if let Some(exit) = self.persist.exit_after.take() {
+            if ok || exit.force {
                 self.exit(out);
             } else {
                 out.log(Level::Warning, format_args!("Error trying to save the DB, can't exit."));
@@ -208,13 +208,13 @@ impl Node {
     }
 
     /// Ends the process in order, after a save if `save` says so or save points are set.
-    pub(crate) fn shut_down(&mut self, save: Option<bool>, now: Now, out: &mut Out) -> Ending {
-        if self.persist.loading.is_some() || !save.unwrap_or(!self.save_points().is_empty()) {
+    pub(crate) fn shut_down(&mut self, exit: Exit, now: Now, out: &mut Out) -> Ending {
+        if self.persist.loading.is_some() || !exit.save.unwrap_or(!self.save_points().is_empty()) {
             self.exit(out);
             return Ending::Now;
         }
         out.log(Level::Notice, format_args!("Saving the final RDB snapshot before exiting."));
-        self.persist.exit_after = true;
+        self.persist.exit_after = Some(exit);
         if let Some(mut export) = self.persist.export.take() {
             // It began before the last writes: another one has to follow.
             export.abandon(out).into_iter().for_each(|conn| out.close(conn));
@@ -222,6 +222,26 @@ impl Node {
         }
         self.start_save(now, out);
         Ending::AfterSave
+    }
+
+    /// SHUTDOWN ABORT: whether there was one to give up. Who asked for it hears that it failed.
+    pub(crate) fn abort_shutdown(&mut self, out: &mut Out) -> bool {
+        if self.persist.exit_after.take().is_none() {
+            return false;
+        }
+        out.log(Level::Notice, format_args!("Shutdown manually aborted."));
+        let waiting = std::mem::take(&mut self.persist.waiting);
+        let (over, on): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(_, asked)| *asked == Asked::Shutdown);
+        self.persist.waiting = on;
+        for (conn, _) in over {
+            if let Some(session) = self.sessions.get_mut(conn) {
+                session.waiting = false;
+                out.act(Action::ResumeReads { conn });
+            }
+            out.queue(conn, b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+        }
+        true
     }
 
     fn exit(&mut self, out: &mut Out) {

@@ -316,7 +316,7 @@ impl Node {
 
     /// The whole snapshot is in its file: it takes the place of the data.
     fn switch_data(&mut self, now: Now, out: &mut Out) {
-        if self.persist.exit_after {
+        if self.persist.exit_after.is_some() {
             // The last save is of the data we have.
             return self.drop_link(now, out);
         }

@@ -2,7 +2,7 @@
 
 use crate::probe::{Desk, Probe};
 use machine::{Address, Span};
-use node::config::Config;
+use node::config::{Config, Process};
 use node::{Node, Setup, Stages};
 use sim::{HostId, World};
 use std::cell::RefCell;
@@ -33,6 +33,8 @@ fn config(number: usize) -> Config {
         repl_backlog_size: 16 << 10,
         repl_timeout: 5,
         repl_ping_period: 1,
+        // Clients are on other hosts, and nobody has a password.
+        process: Process { protected_mode: false, ..Process::default() },
         ..Config::default()
     }
 }

@@ -93,6 +93,40 @@ impl Stage {
         Pty::spawn(command)
     }
 
+    /// A path in the scene's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// One line as typed at a shell in the scene's folder: its exit status, and what it printed.
+    pub(crate) fn sh(&self, line: &str) -> Result<(i32, String)> {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]).current_dir(&self.folder).stdin(Stdio::null());
+        if self.side == Side::Ours {
+            let mut path = OsString::from(self.folder.join("bin"));
+            path.push(":");
+            path.push(std::env::var_os("PATH").unwrap_or_default());
+            command.env("PATH", path);
+        }
+        let output = command.output()?;
+        let text = [output.stdout, output.stderr].concat();
+        let code = output.status.code().unwrap_or(-1);
+        Ok((code, String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// Installs, and copies our redis.conf here, with its pidfile here too.
+    pub(crate) fn settings(&self) -> Result<()> {
+        let mut command = Command::new(&self.ours);
+        let output = command.args(["install", "--prefix"]).arg(self.path("prefix")).output()?;
+        if !output.status.success() {
+            bail!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let text = fs::read_to_string(self.path("prefix/share/redis.conf"))?;
+        let here = format!("{}/", self.folder.display());
+        fs::write(self.path("redis.conf"), text.replace("/var/run/", &here))?;
+        Ok(())
+    }
+
     /// Starts a server of one side and waits until it answers.
     pub(crate) fn serve(&mut self, side: Side, port: u16, arguments: &[&str]) -> Result<()> {
         free(port)?;

@@ -154,6 +154,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::ConfigRewrite, "rewrite", 2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.8.0", "O(1)", "Writes the parameters in force to the configuration file.")
+        .built()
         .within(Id::Config)
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     command(Id::ConfigSet, "set", -4, ADMIN | NOSCRIPT | LOADING | STALE, NONE)

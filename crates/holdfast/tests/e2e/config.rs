@@ -1,0 +1,159 @@
+//! Directives: the table beside Redis's own, what is refused, and CONFIG REWRITE.
+
+use crate::server::{HOLDFAST, Home, Program, Server};
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use wire::value::Value;
+
+/// In 7.2 and not in 7.0, or ours.
+const MORE: &[&str] = &[
+    "aof-rewrite-cpulist",
+    "bgsave-cpulist",
+    "bio-cpulist",
+    "cluster-announce-human-nodename",
+    "locale-collate",
+    "replica-accept-empty-primary",
+    "server-cpulist",
+    "set-max-listpack-entries",
+    "set-max-listpack-value",
+];
+
+fn all(server: &Server) -> BTreeMap<String, String> {
+    let Value::Array(items) = server.client().ask(&["CONFIG", "GET", "*"]) else {
+        panic!("no list");
+    };
+    let texts: Vec<String> = items.iter().map(crate::client::show).collect();
+    texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
+}
+
+#[test]
+fn names_and_defaults_are_those_of_redis() {
+    let ours = Server::of(Program::Holdfast, Home::new(), &[]);
+    let theirs = Server::of(Program::Redis, Home::new(), &[]);
+    let (mut ours, mut theirs) = (all(&ours), all(&theirs));
+    // Given on the command line, and different for each.
+    for name in ["port", "dir"] {
+        assert!(ours.remove(name).is_some() && theirs.remove(name).is_some());
+    }
+    for name in MORE {
+        assert!(ours.remove(*name).is_some(), "{name}");
+    }
+    for (name, value) in &theirs {
+        assert_eq!(ours.get(name), Some(value), "{name}");
+    }
+    assert_eq!(ours.len(), theirs.len());
+}
+
+#[test]
+fn config_set_is_refused_and_taken_as_by_redis() {
+    let ours = Server::start();
+    let theirs = Server::of(Program::Redis, Home::new(), &["--save", ""]);
+    let (mut ours, mut theirs) = (ours.client(), theirs.client());
+    for words in [
+        &["maxmemory", "10x"][..],
+        &["maxmemory-policy", "foo"],
+        &["maxmemory-clients", "101%"],
+        &["client-output-buffer-limit", "foo 1 2"],
+        &["client-output-buffer-limit", "normal 1"],
+        &["client-output-buffer-limit", "foo 1 2 3"],
+        &["client-output-buffer-limit", "pubsub 1mb 2kb 3"],
+        &["save", "x"],
+        &["nope", "1"],
+        &["hz", "10", "hz", "11"],
+        &["slave-priority", "10", "slave-priority", "11"],
+        &["daemonize", "yes"],
+        &["dir", "/"],
+        &["notify-keyspace-events", "KQ"],
+        &["notify-keyspace-events", "KEA"],
+        &["notify-keyspace-events", "Kgl"],
+        &["oom-score-adj-values", "1 2"],
+        &["databases", "3"],
+        &["hz", "abc"],
+        &["timeout", "7", "hz", "abc"],
+        &["latency-tracking-info-percentiles", "50 60.5"],
+    ] {
+        let call = [&["CONFIG", "SET"], words].concat();
+        assert_eq!(ours.call(&call), theirs.call(&call), "{words:?}");
+        for name in ["timeout", "client-output-buffer-limit", "notify-keyspace-events"] {
+            let get = ["CONFIG", "GET", name];
+            assert_eq!(ours.call(&get), theirs.call(&get), "{words:?}");
+        }
+    }
+    for words in [&["slave-p*y"][..], &["no-such", "slave-priority"], &["no-such"]] {
+        let call = [&["CONFIG", "GET"], words].concat();
+        assert_eq!(ours.call(&call), theirs.call(&call), "{words:?}");
+    }
+}
+
+#[test]
+fn misspelt_lines_are_refused_with_a_hint() {
+    let home = Home::new();
+    let file = home.beside("redis.conf");
+    for (line, meant) in [
+        ("port 6379 //默认", "port 6379"),
+        ("repl-backlog-size lmb", "repl-backlog-size 1mb"),
+        ("min-slave-to-write 2", "min-slaves-to-write"),
+        ("slave-server-stale-data yes", "slave-serve-stale-data"),
+        ("cluster-conf-file x", "cluster-config-file"),
+        ("replica-migration-barrier 1", "cluster-migration-barrier"),
+    ] {
+        fs::write(&file, format!("{line}\n")).expect("a file");
+        let said = |program: &str, arguments: &[&str]| {
+            let mut command = Command::new(program);
+            let output = command.args(arguments).arg(&file).output().expect("it runs");
+            assert_eq!(output.status.code(), Some(1), "{line}");
+            String::from_utf8_lossy(&output.stderr).trim().to_string()
+        };
+        let (ours, theirs) = (said(HOLDFAST, &["server"]), said("redis-server", &[]));
+        let block = |text: &str| text.lines().skip(1).map(String::from).collect::<Vec<_>>();
+        let (mut ours, theirs) = (block(&ours), block(&theirs));
+        assert_eq!(ours.pop(), Some(format!("did you mean '{meant}'?")));
+        assert_eq!(ours, theirs);
+    }
+}
+
+#[test]
+fn a_rewrite_is_read_again() {
+    let server = Server::run(Home::new(), |home, port| {
+        let part = home.beside("part-1.conf");
+        fs::write(&part, "slowlog-max-len 7\n").expect("a file");
+        let parts = home.beside("part-*.conf");
+        let data = home.data();
+        let text = format!(
+            "# Mine.\nport {port}\nbind 127.0.0.1\ndir {}\nsave \"\"\ninclude {}\n",
+            data.display(),
+            parts.display()
+        );
+        let file = home.beside("server.conf");
+        fs::write(&file, text).expect("a file");
+        let mut command = Command::new(HOLDFAST);
+        command.arg("server").arg(file);
+        command
+    });
+    let mut client = server.client();
+    assert_eq!(client.call(&["CONFIG", "GET", "slowlog-max-len"]), "[slowlog-max-len 7]");
+    let set = ["CONFIG", "SET", "timeout", "9", "save", "60 1 70 2", "slave-priority", "5"];
+    assert_eq!(client.call(&set), "+OK");
+    assert_eq!(client.line("CONFIG REWRITE"), "+OK");
+    assert_eq!(client.line("CONFIG GET timeout"), "[timeout 9]");
+    let text = fs::read_to_string(server.home.beside("server.conf")).expect("a file");
+    assert!(text.starts_with("# Mine.\nport "), "{text}");
+    assert!(text.contains("\nsave 60 1\nsave 70 2\ninclude "), "{text}");
+    let (_, added) = text.split_once("# Generated by CONFIG REWRITE\n").expect("a mark");
+    assert!(added.contains("timeout 9\n") && added.contains("replica-priority 5\n"), "{added}");
+
+    let without = Server::start();
+    let why = "-ERR The server is running without a config file";
+    assert_eq!(without.client().line("CONFIG REWRITE"), why);
+}
+
+#[test]
+fn the_page_of_directives_is_current() {
+    let output = Command::new(HOLDFAST).args(["server", "--list-directives"]).output();
+    let page = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md"));
+    assert!(
+        output.expect("it runs").stdout == page.expect("docs/config.md"),
+        "docs/config.md is not what the table says: run cargo xtask docs"
+    );
+}

@@ -1,0 +1,381 @@
+//! Directives: one typed row each, read by the parser of files and flags and by CONFIG.
+//!
+//! Values that the server obeys are plain fields of [`Config`], for whoever reads them often; the
+//! others are kept as text, so that CONFIG GET shows what was set.
+
+mod field;
+mod hint;
+mod kind;
+#[macro_use]
+mod row;
+mod read;
+mod rewrite;
+mod rows;
+mod special;
+
+pub use field::{OutputLimit, OutputLimits, Share};
+pub use kind::Kind;
+pub use read::{lines_of_arguments, read};
+pub use rewrite::{page, rewrite};
+pub use row::{Access, Row, State};
+pub use rows::GROUPS;
+
+use std::collections::BTreeMap;
+use wire::glob;
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `port`.
+    pub port: u16,
+    /// `bind`, as written.
+    pub bind: String,
+    /// `databases`.
+    pub databases: u32,
+    /// `requirepass`; empty: none.
+    pub requirepass: String,
+    /// `slowlog-log-slower-than`, in microseconds; negative: off.
+    pub slowlog_slower_than: i64,
+    /// `slowlog-max-len`.
+    pub slowlog_max_len: usize,
+    /// `proto-max-bulk-len`, in bytes.
+    pub max_bulk: u64,
+    /// `save`, as written.
+    pub save: String,
+    /// `appendonly`.
+    pub appendonly: bool,
+    /// `dbfilename`.
+    pub dbfilename: String,
+    /// `cluster-enabled`.
+    pub cluster_enabled: bool,
+    /// `cluster-config-file`.
+    pub cluster_config_file: String,
+    /// `cluster-node-timeout`, in milliseconds.
+    pub cluster_node_timeout: u64,
+    /// `cluster-port`; 0: `port` + 10000.
+    pub cluster_port: u16,
+    /// `cluster-announce-ip`.
+    pub cluster_announce_ip: String,
+    /// `cluster-require-full-coverage`.
+    pub cluster_require_full_coverage: bool,
+    /// `cluster-allow-reads-when-down`.
+    pub cluster_allow_reads_when_down: bool,
+    /// `cluster-replica-validity-factor`.
+    pub cluster_replica_validity_factor: u64,
+    /// `cluster-replica-no-failover`.
+    pub cluster_replica_no_failover: bool,
+    /// `replicaof`: host and port; empty: a primary.
+    pub replicaof: String,
+    /// `masteruser`.
+    pub masteruser: String,
+    /// `masterauth`.
+    pub masterauth: String,
+    /// `replica-announce-ip`.
+    pub replica_announce_ip: String,
+    /// `replica-read-only`.
+    pub replica_read_only: bool,
+    /// `replica-serve-stale-data`.
+    pub replica_serve_stale_data: bool,
+    /// `replica-accept-empty-primary`: our own.
+    pub replica_accept_empty_primary: bool,
+    /// `repl-timeout`, in seconds.
+    pub repl_timeout: u64,
+    /// `repl-ping-replica-period`, in seconds.
+    pub repl_ping_period: u64,
+    /// `repl-backlog-size`, in bytes.
+    pub repl_backlog_size: u64,
+    /// How snapshots are written.
+    pub rdb: Rdb,
+    /// `stop-writes-on-bgsave-error`.
+    pub stop_writes_on_save_error: bool,
+    /// What is about clients as a whole.
+    pub clients: Clients,
+    /// What is about the process.
+    pub process: Process,
+    /// Values of directives that are kept and not obeyed, where they are not the default.
+    pub kept: BTreeMap<&'static str, String>,
+}
+
+/// How snapshots are written.
+#[derive(Clone, Debug)]
+pub struct Rdb {
+    /// `rdbcompression`.
+    pub compression: bool,
+    /// `rdbchecksum`.
+    pub checksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
+    pub key_save_delay: i64,
+}
+
+/// Settings about clients as a whole.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// `maxclients`.
+    pub most: u32,
+    /// `timeout`, in seconds; 0: never.
+    pub timeout: u64,
+    /// `client-query-buffer-limit`, in bytes.
+    pub max_query: usize,
+    /// `client-output-buffer-limit`.
+    pub output: OutputLimits,
+    /// `maxmemory-clients`.
+    pub max_memory: Share,
+    /// `tcp-keepalive`, in seconds; 0: off.
+    pub keepalive: u64,
+}
+
+/// Settings about the process and its face to the system.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// The file that the settings were read from, as an absolute path; empty: none.
+    pub file: String,
+    /// `tcp-backlog`.
+    pub tcp_backlog: u32,
+    /// `dir`.
+    pub dir: String,
+    /// `shutdown-on-sigint`.
+    pub on_sigint: String,
+    /// `shutdown-on-sigterm`.
+    pub on_sigterm: String,
+    /// `daemonize`.
+    pub daemonize: bool,
+    /// `pidfile`.
+    pub pidfile: String,
+    /// `protected-mode`.
+    pub protected_mode: bool,
+    /// `unixsocket`; empty: none.
+    pub unixsocket: String,
+    /// `unixsocketperm`, in octal; 0: as the umask says.
+    pub unixsocketperm: String,
+    /// `loglevel`.
+    pub loglevel: String,
+    /// `logfile`; empty: standard output.
+    pub logfile: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            port: 6379,
+            bind: String::from("* -::*"),
+            databases: 16,
+            requirepass: String::new(),
+            slowlog_slower_than: 10_000,
+            slowlog_max_len: 128,
+            max_bulk: 512 << 20,
+            save: String::from("3600 1 300 100 60 10000"),
+            appendonly: false,
+            dbfilename: String::from("dump.rdb"),
+            cluster_enabled: false,
+            cluster_config_file: String::from("nodes.conf"),
+            cluster_node_timeout: 15_000,
+            cluster_port: 0,
+            cluster_announce_ip: String::new(),
+            cluster_require_full_coverage: true,
+            cluster_allow_reads_when_down: false,
+            cluster_replica_validity_factor: 10,
+            cluster_replica_no_failover: false,
+            replicaof: String::new(),
+            masteruser: String::new(),
+            masterauth: String::new(),
+            replica_announce_ip: String::new(),
+            replica_read_only: true,
+            replica_serve_stale_data: true,
+            replica_accept_empty_primary: false,
+            repl_timeout: 60,
+            repl_ping_period: 10,
+            repl_backlog_size: 1 << 20,
+            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
+            stop_writes_on_save_error: true,
+            clients: Clients::default(),
+            process: Process::default(),
+            kept: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Clients {
+            most: 10_000,
+            timeout: 0,
+            max_query: 1 << 30,
+            output: OutputLimits::DEFAULT,
+            max_memory: Share::Bytes(0),
+            keepalive: 300,
+        }
+    }
+}
+
+impl Default for Process {
+    fn default() -> Self {
+        Process {
+            file: String::new(),
+            tcp_backlog: 511,
+            dir: String::from("."),
+            on_sigint: String::from("default"),
+            on_sigterm: String::from("default"),
+            daemonize: false,
+            pidfile: String::new(),
+            protected_mode: true,
+            unixsocket: String::new(),
+            unixsocketperm: String::from("0"),
+            loglevel: String::from("notice"),
+            logfile: String::new(),
+        }
+    }
+}
+
+/// Why a directive was refused, in Redis's words.
+pub type Refusal = String;
+
+/// Every directive.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    GROUPS.iter().flat_map(|(_, rows)| rows.iter())
+}
+
+/// Every name that a directive may be called by.
+fn names() -> impl Iterator<Item = &'static str> {
+    rows().flat_map(|row| [Some(row.name), row.alias].into_iter().flatten())
+}
+
+/// The directive of that name, in any case, old spellings too.
+pub fn find(name: &str) -> Option<&'static Row> {
+    rows().find(|row| {
+        row.name.eq_ignore_ascii_case(name)
+            || row.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
+    })
+}
+
+/// The names that match a pattern, each with its directive.
+pub fn matching(pattern: &[u8]) -> impl Iterator<Item = (&'static str, &'static Row)> {
+    rows()
+        .flat_map(|row| [Some((row.name, row)), row.alias.map(|alias| (alias, row))])
+        .flatten()
+        .filter(move |(name, row)| match row.hidden {
+            true => pattern.eq_ignore_ascii_case(name.as_bytes()),
+            false => glob::matches_ignoring_case(pattern, name.as_bytes()),
+        })
+}
+
+impl Config {
+    /// Sets a directive by name, as in a file or on the command line.
+    ///
+    /// # Errors
+    /// Redis's words for an unknown directive or a bad value.
+    pub fn apply(&mut self, name: &str, words: &[&str]) -> Result<(), Refusal> {
+        match find(name) {
+            Some(row) => self.set(row, words),
+            None => Err(String::from("Bad directive or wrong number of arguments")),
+        }
+    }
+
+    /// Sets a directive to the words after its name.
+    ///
+    /// # Errors
+    /// Redis's words for a bad value, ours for one that would be a lie to accept.
+    pub fn set(&mut self, row: &'static Row, words: &[&str]) -> Result<(), Refusal> {
+        let value = row.kind.normal(&self.value(row), words)?;
+        match row.state {
+            State::Obeyed(slot) => (slot.set)(self, &value),
+            State::Refused(_) if value == row.default => {}
+            State::Refused(why) => return Err(String::from(why)),
+            State::Ignored if value == row.default => {
+                self.kept.remove(row.name);
+            }
+            State::Ignored => {
+                self.kept.insert(row.name, value);
+            }
+        }
+        Ok(())
+    }
+
+    /// The value in force, as CONFIG GET shows it.
+    pub fn value(&self, row: &Row) -> String {
+        match row.state {
+            State::Obeyed(slot) => (slot.get)(self),
+            State::Ignored | State::Refused(_) => {
+                self.kept.get(row.name).map_or_else(|| row.default.into(), String::clone)
+            }
+        }
+    }
+
+    /// The directives that were set and do nothing.
+    pub fn without_effect(&self) -> impl Iterator<Item = &'static str> {
+        self.kept.keys().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_one_row_a_name_and_its_defaults_are_those_in_force() {
+        let config = Config::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for row in rows() {
+            assert_eq!(config.value(row), row.default, "{}", row.name);
+            let mut other = config.clone();
+            // A default of several words comes as one, as from CONFIG SET.
+            let wrong = row.name == "tls-protocols" && row.default.is_empty();
+            assert!(wrong || other.set(row, &[row.default]).is_ok(), "{}", row.name);
+            assert_eq!(other.value(row), row.default, "{}", row.name);
+        }
+        assert!(names().all(|name| seen.insert(name)));
+        assert!(GROUPS.iter().all(|(_, rows)| rows.is_sorted_by_key(|row| row.name)));
+    }
+
+    #[test]
+    fn directives_read_back_what_they_were_set_to() {
+        let mut config = Config::default();
+        for (name, value) in [
+            ("port", "7000"),
+            ("SAVE", "60 1 5 2"),
+            ("slowlog-log-slower-than", "-1"),
+            ("dbfilename", "x.rdb"),
+            ("slave-priority", "5"),
+            ("maxmemory-clients", "5%"),
+            ("unixsocketperm", "700"),
+            ("shutdown-on-sigterm", "nosave now"),
+        ] {
+            config.apply(name, &[value]).unwrap();
+            assert_eq!(config.value(find(name).unwrap()), value);
+        }
+        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["replica-priority"]);
+        config.apply("save", &[""]).unwrap();
+        assert_eq!(config.save, "");
+    }
+
+    #[test]
+    fn wrong_values_are_refused_in_redis_words() {
+        let mut config = Config::default();
+        for (name, value, why) in [
+            ("save", "60", "Invalid save parameters"),
+            ("port", "65536", "argument must be between 0 and 65535 inclusive"),
+            ("maxmemory", "10x", "argument must be a memory value"),
+            ("maxmemory-clients", "101%", "percentage argument must be less or equal to 100"),
+            (
+                "notify-keyspace-events",
+                "KQ",
+                "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+            ),
+            ("appendonly", "yes", "the append-only file is not built yet; use 'no'"),
+            ("tls-port", "1", "TLS is not built yet"),
+            ("no-such", "1", "Bad directive or wrong number of arguments"),
+        ] {
+            assert_eq!(config.apply(name, &[value]).unwrap_err(), why, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_found_by_patterns_under_the_name_that_matches() {
+        let names = |pattern: &str| -> Vec<&str> {
+            matching(pattern.as_bytes()).map(|(name, _)| name).collect()
+        };
+        assert_eq!(names("slave-p*"), ["slave-priority"]);
+        assert_eq!(names("REPL*-priority"), ["replica-priority"]);
+        assert!(names("rdb-key-save-d*").is_empty());
+        assert_eq!(names("rdb-key-save-delay"), ["rdb-key-save-delay"]);
+    }
+}

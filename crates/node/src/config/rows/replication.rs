@@ -1,0 +1,83 @@
+//! Replication.
+
+use super::super::kind::Kind;
+use super::super::row::{Access, INT, MEMORY, Row, ignored, obeyed, refused};
+use super::super::special;
+
+/// Replication.
+pub(super) const ROWS: &[Row] = &[
+    obeyed("masterauth", Kind::Text, "", Access::Mutable, slot!(masterauth)),
+    obeyed("masteruser", Kind::Text, "", Access::Mutable, slot!(masteruser)),
+    ignored("min-replicas-max-lag", Kind::Int(0, INT), "10", Access::Mutable)
+        .or("min-slaves-max-lag"),
+    refused(
+        "min-replicas-to-write",
+        Kind::Int(0, INT),
+        "0",
+        Access::Mutable,
+        "writing only with enough replicas is not built yet; use 0",
+    )
+    .or("min-slaves-to-write"),
+    ignored(
+        "propagation-error-behavior",
+        Kind::Enum(&["ignore", "panic", "panic-on-replicas"]),
+        "ignore",
+        Access::Mutable,
+    ),
+    obeyed(
+        "repl-backlog-size",
+        Kind::Memory(1, MEMORY),
+        "1048576",
+        Access::Mutable,
+        slot!(repl_backlog_size),
+    ),
+    ignored("repl-backlog-ttl", Kind::Int(0, i64::MAX), "3600", Access::Mutable),
+    ignored("repl-disable-tcp-nodelay", Kind::Bool, "no", Access::Mutable),
+    ignored(
+        "repl-diskless-load",
+        Kind::Enum(&["disabled", "on-empty-db", "swapdb"]),
+        "disabled",
+        Access::Mutable,
+    ),
+    ignored("repl-diskless-sync", Kind::Bool, "yes", Access::Mutable),
+    ignored("repl-diskless-sync-delay", Kind::Int(0, INT), "5", Access::Mutable),
+    ignored("repl-diskless-sync-max-replicas", Kind::Int(0, INT), "0", Access::Mutable),
+    obeyed(
+        "repl-ping-replica-period",
+        Kind::Int(1, INT),
+        "10",
+        Access::Mutable,
+        slot!(repl_ping_period),
+    )
+    .or("repl-ping-slave-period"),
+    obeyed("repl-timeout", Kind::Int(1, INT), "60", Access::Mutable, slot!(repl_timeout)),
+    obeyed(
+        "replica-accept-empty-primary",
+        Kind::Bool,
+        "no",
+        Access::Mutable,
+        slot!(replica_accept_empty_primary),
+    ),
+    obeyed("replica-announce-ip", Kind::Text, "", Access::Mutable, slot!(replica_announce_ip))
+        .or("slave-announce-ip"),
+    ignored("replica-announce-port", Kind::Int(0, 65535), "0", Access::Mutable)
+        .or("slave-announce-port"),
+    ignored("replica-announced", Kind::Bool, "yes", Access::Mutable),
+    ignored("replica-ignore-disk-write-errors", Kind::Bool, "no", Access::Mutable),
+    ignored("replica-ignore-maxmemory", Kind::Bool, "yes", Access::Mutable)
+        .or("slave-ignore-maxmemory"),
+    ignored("replica-lazy-flush", Kind::Bool, "no", Access::Mutable).or("slave-lazy-flush"),
+    ignored("replica-priority", Kind::Int(0, INT), "100", Access::Mutable).or("slave-priority"),
+    obeyed("replica-read-only", Kind::Bool, "yes", Access::Mutable, slot!(replica_read_only))
+        .or("slave-read-only"),
+    obeyed(
+        "replica-serve-stale-data",
+        Kind::Bool,
+        "yes",
+        Access::Mutable,
+        slot!(replica_serve_stale_data),
+    )
+    .or("slave-serve-stale-data"),
+    obeyed("replicaof", Kind::Special(special::replicaof), "", Access::Fixed, slot!(replicaof))
+        .or("slaveof"),
+];
