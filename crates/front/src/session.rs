@@ -65,6 +65,8 @@ pub struct Modes {
     pub no_touch: bool,
     /// MONITOR: it is shown all commands.
     pub monitor: bool,
+    /// PSYNC: it is a replica, and sent the stream.
+    pub replica: bool,
 }
 
 /// Which replies a session wants.
@@ -148,7 +150,7 @@ impl Session {
         self.set_closed(gate::QUEUED | gate::SINGLE, queueing);
         let special = self.modes.replies != Replies::All || self.modes.no_touch;
         self.set_closed(gate::ALL, queueing || special);
-        self.set_closed(gate::KEYSPACE, self.modes.monitor);
+        self.set_closed(gate::KEYSPACE, self.modes.monitor || self.modes.replica);
     }
 }
 

@@ -49,6 +49,9 @@ pub fn speak(
             reply.ok();
             session.closing = true;
         }
+        CommandId::Reset if session.modes.replica => {
+            reply.error("ERR can only reset normal client connections");
+        }
         CommandId::Reset => {
             session.reset(login.password.is_empty());
             reply.set_protocol(Protocol::Resp2);

@@ -319,7 +319,7 @@ impl Node {
         let spoken = front::speak(id, args, session, login, &mut reply);
         if spoken == Spoken::Foreign {
             self.serve(id, session, args, turn);
-        } else if id == CommandId::Reset {
+        } else if id == CommandId::Reset && !session.modes.replica {
             self.end_transaction(session);
             self.end_monitor(session);
         }

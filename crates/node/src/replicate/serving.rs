@@ -78,6 +78,8 @@ impl Node {
             backlog,
             turn.now.mono,
         );
+        session.modes.replica = true;
+        session.set_gates();
         let who = self.replica_name(session.conn, session);
         turn.out.set_first(session.conn, true);
         turn.out.hold_writes(true);

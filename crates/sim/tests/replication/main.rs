@@ -1,6 +1,7 @@
 //! Replication between whole servers on virtual time, under faults.
 
 mod cases;
+mod clients;
 mod deployment;
 mod faults;
 mod pressure;

@@ -1,0 +1,63 @@
+//! What clients may do to a server that has replicas, and what time does to clients.
+
+use crate::deployment::{Deployment, line, request};
+use machine::Span;
+
+#[test]
+fn a_pause_stops_the_stream() {
+    let mut d = Deployment::new(41, 2);
+    d.attach(1, 0);
+    d.ask(0, "SET k 1");
+    d.assert_equal(1, 0);
+    d.ask(0, "SET short 1 PX 500");
+    assert_eq!(d.ask(0, "CLIENT PAUSE 20000 WRITE"), "OK");
+    let before = d.info(0, "master_repl_offset");
+    let writer = d.client(0);
+    writer.borrow_mut().outgoing.push_back(line("INCR k"));
+    // Time for heartbeats, for a key to expire, and for somebody to ask for it.
+    d.world.run_for(Span::secs(4));
+    assert_eq!(d.ask(0, "GET short"), "(null)");
+    assert_eq!(d.info(0, "master_repl_offset"), before);
+    assert_eq!(d.ask(1, "GET k"), "1");
+    assert!(writer.borrow().replies.is_empty());
+    // It ends by itself.
+    d.world.run_for(Span::secs(17));
+    assert_eq!(writer.borrow().replies.len(), 1);
+    assert_eq!(d.ask(0, "GET k"), "2");
+    d.assert_equal(1, 0);
+    assert_eq!(d.info(0, "connected_slaves"), "1");
+}
+
+#[test]
+fn a_replica_that_does_not_keep_up_is_let_go() {
+    let mut d = Deployment::with(42, 2, |config| {
+        config.clients.output.replica.hard = 4 << 20;
+        config.repl_timeout = 3600;
+    });
+    d.attach(1, 0);
+    d.world.link(d.hosts[0], d.hosts[1]).bandwidth = Some(10 << 10);
+    let value = "v".repeat(100_000);
+    for n in 0..70 {
+        let key = format!("k{n}");
+        let set = request(&[b"SET", key.as_bytes(), value.as_bytes()]);
+        d.try_ask(0, set).expect("an answer");
+    }
+    d.world.run_for(Span::secs(1));
+    assert_eq!(d.logged(0, "for overcoming of output buffer limits"), 1);
+}
+
+#[test]
+fn who_asks_without_touching_leaves_no_trace() {
+    let mut d = Deployment::new(43, 1);
+    let idle = |d: &mut Deployment| -> u64 {
+        d.ask(0, "OBJECT IDLETIME k").trim_start_matches(':').parse().expect("seconds")
+    };
+    d.ask(0, "SET k 1");
+    d.world.run_for(Span::secs(10));
+    assert_eq!(d.ask(0, "CLIENT NO-TOUCH on"), "OK");
+    assert_eq!(d.ask(0, "GET k"), "1");
+    assert!(idle(&mut d) >= 10);
+    assert_eq!(d.ask(0, "CLIENT NO-TOUCH off"), "OK");
+    assert_eq!(d.ask(0, "GET k"), "1");
+    assert_eq!(idle(&mut d), 0);
+}
