@@ -1,9 +1,9 @@
 //! What a snapshot keeps alive beside the data: counted, reported, and bounded.
 //!
 //! A write that meets an unwritten bucket pushes its old records out. When those pile up faster
-//! than the encoder and the sink take them, connections that write are read more slowly: one command,
-//! then a rest until the pile has shrunk. A sink that takes nothing for `repl-timeout` meanwhile is
-//! given up, because then waiting does not help.
+//! than the encoder and the sink take them, connections that write are read more slowly: one
+//! command, then a rest until the pile has shrunk. A sink that takes nothing for `repl-timeout`
+//! meanwhile is given up, because then waiting does not help.
 
 use crate::node::Node;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
