@@ -10,7 +10,9 @@ use wire::bus::{Body, Header, flag, packet_flag};
 
 /// Gives FAIL time to get around.
 const DELAY: u64 = 500;
-const RANDOM_DELAY: u64 = 500;
+/// Keeps elections of several shards apart, and siblings with the same data. Redis draws from 500,
+/// which is silence in every failover, where a vote takes milliseconds.
+const RANDOM_DELAY: u64 = 200;
 /// For every sibling that has more of the data.
 const RANK_DELAY: u64 = 1000;
 /// Between a failed attempt and the next.

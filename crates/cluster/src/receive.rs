@@ -110,6 +110,8 @@ impl Cluster {
             if self.members.get(key).is_some_and(|m| header.current_epoch >= m.said_epoch) {
                 self.role_in(key, header);
                 self.claims_in(now, key, header, out);
+                // Its new primary's claim may have come first, when it looked like ours still.
+                self.leave_sub_replica(now, out);
             }
             self.take_gossip(now, key, gossip, out);
         }

@@ -147,7 +147,7 @@ impl Cluster {
     }
 
     /// A replica of a replica goes to the grand primary.
-    fn leave_sub_replica(&mut self, now: Now, out: &mut Out) {
+    pub(crate) fn leave_sub_replica(&mut self, now: Now, out: &mut Out) {
         let grand = self.members.my_primary().and_then(|(_, primary)| primary.primary);
         if let Some(id) = grand
             && id != self.members.me().id

@@ -26,6 +26,10 @@ pub const QUEUED: u32 = 1 << 6;
 pub const UNSUBSCRIBED: u32 = 1 << 7;
 /// Has keys: in cluster mode, their slots must be served here.
 pub const KEYS: u32 = 1 << 8;
+/// Is refused inside MULTI.
+pub const SINGLE: u32 = 1 << 9;
+/// Reads or changes keys: refused where only the stream or MONITOR may be followed.
+pub const KEYSPACE: u32 = 1 << 10;
 /// Demanded by every command: closed when a session needs the slow path in any case.
 pub const ALL: u32 = 1 << 31;
 
@@ -42,6 +46,8 @@ pub fn demands(row: &Command) -> u32 {
         (!matches!(row.id, Exec | Discard | Multi | Watch | Quit | Reset), QUEUED),
         (!matches!(row.id, Ping | Quit | Reset) && !has(flag::PUBSUB), UNSUBSCRIBED),
         (!row.keys.is_empty(), KEYS),
+        (has(flag::NO_MULTI), SINGLE),
+        (has(flag::WRITE) || has(flag::READONLY) || has(flag::MAY_REPLICATE), KEYSPACE),
         (true, ALL),
     ];
     use CommandId::{Discard, Exec, Multi, Ping, Quit, Reset, Watch};

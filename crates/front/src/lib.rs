@@ -4,11 +4,15 @@
 //! may do. Knows nothing of data, replication or sockets.
 #![forbid(unsafe_code)]
 
+mod client;
 pub mod gate;
 mod introspect;
 mod session;
 mod speak;
+mod transaction;
 
+pub use client::{Figures, Filter, Kind, describe};
 pub use introspect::command;
-pub use session::{Session, Sessions};
+pub use session::{Label, Modes, Replies, Session, Sessions};
 pub use speak::{Login, Spoken, speak, unknown_command, unknown_subcommand, wrong_arity};
+pub use transaction::{Queue, Requests, Transaction, Watching};

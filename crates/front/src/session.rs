@@ -1,6 +1,7 @@
 //! One client connection, and all of them.
 
 use crate::gate;
+use crate::transaction::Transaction;
 use machine::{ConnId, Instant, Peer};
 use std::collections::BTreeMap;
 use wire::reply::Protocol;
@@ -26,20 +27,58 @@ pub struct Session {
     pub since: Instant,
     /// When its last request came.
     pub active: Instant,
-    /// CLIENT SETNAME.
-    pub name: String,
-    /// CLIENT SETINFO LIB-NAME and LIB-VER.
-    pub library: [String; 2],
+    /// What it calls itself.
+    pub label: Label,
     /// The last command's full name.
     pub last: Option<wire::command::CommandId>,
     /// Position of the replication stream after its last write, for WAIT.
     pub written: u64,
-    /// READONLY was said: a cluster replica may answer reads.
-    pub readonly: bool,
+    /// What it has asked for that is not the rule.
+    pub modes: Modes,
+    /// MULTI and WATCH.
+    pub transaction: Transaction,
     /// Its request is being worked on over several turns; nothing more is read meanwhile.
     pub waiting: bool,
     /// No more requests are read; the connection closes when its output is written.
     pub closing: bool,
+}
+
+/// What a client calls itself.
+#[derive(Clone, Default, Debug)]
+pub struct Label {
+    /// CLIENT SETNAME.
+    pub name: String,
+    /// CLIENT SETINFO LIB-NAME and LIB-VER.
+    pub library: [String; 2],
+}
+
+/// What a session has asked for that is not the rule.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Modes {
+    /// READONLY was said: a cluster replica may answer reads.
+    pub readonly: bool,
+    /// Which replies it wants.
+    pub replies: Replies,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// MONITOR: it is shown all commands.
+    pub monitor: bool,
+}
+
+/// Which replies a session wants.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub enum Replies {
+    /// All.
+    #[default]
+    All,
+    /// None: CLIENT REPLY OFF.
+    None,
+    /// All but the next one: CLIENT REPLY SKIP was said just now.
+    SkipNext,
+    /// All but that of the command at hand.
+    Skip,
 }
 
 impl Session {
@@ -54,11 +93,11 @@ impl Session {
             peer,
             since: now,
             active: now,
-            name: String::new(),
-            library: [String::new(), String::new()],
+            label: Label::default(),
             last: None,
             written: 0,
-            readonly: false,
+            modes: Modes::default(),
+            transaction: Transaction::default(),
             waiting: false,
             closing: false,
         }
@@ -94,13 +133,22 @@ impl Session {
         }
     }
 
-    /// Back to the state of a new connection, as RESET does.
+    /// Back to the state of a new connection, as RESET does. The caller has ended its transaction.
     pub fn reset(&mut self, authenticated: bool) {
         self.protocol = Protocol::Resp2;
         self.db = 0;
-        self.name.clear();
-        self.readonly = false;
+        self.label.name.clear();
+        self.modes = Modes::default();
         self.closed = if authenticated { 0 } else { gate::AUTH };
+    }
+
+    /// Closes the gates that its modes and its transaction ask for, and opens the others.
+    pub fn set_gates(&mut self) {
+        let queueing = self.transaction.queue.is_some();
+        self.set_closed(gate::QUEUED | gate::SINGLE, queueing);
+        let special = self.modes.replies != Replies::All || self.modes.no_touch;
+        self.set_closed(gate::ALL, queueing || special);
+        self.set_closed(gate::KEYSPACE, self.modes.monitor);
     }
 }
 

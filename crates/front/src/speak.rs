@@ -1,8 +1,8 @@
 //! The commands about a session: HELLO, AUTH, PING, SELECT, CLIENT and the like.
 
+use crate::client::{BAD_NAME, client, is_printable};
 use crate::introspect;
-use crate::session::{Session, Sessions};
-use machine::Instant;
+use crate::session::Session;
 use wire::command::CommandId;
 use wire::number;
 use wire::reply::{Protocol, Reply};
@@ -20,8 +20,6 @@ pub struct Login<'a> {
     pub role: &'static str,
     /// The version HELLO tells.
     pub version: &'static str,
-    /// The time.
-    pub now: Instant,
 }
 
 /// Whether a command was one of a session's own.
@@ -38,7 +36,6 @@ pub fn speak(
     id: CommandId,
     args: &[&[u8]],
     session: &mut Session,
-    sessions: &Sessions,
     login: Login<'_>,
     reply: &mut Reply<'_>,
 ) -> Spoken {
@@ -58,17 +55,20 @@ pub fn speak(
             reply.simple("RESET");
         }
         CommandId::Readonly if login.cluster => {
-            session.readonly = true;
+            session.modes.readonly = true;
             reply.ok();
         }
         CommandId::Readwrite if login.cluster => {
-            session.readonly = false;
+            session.modes.readonly = false;
             reply.ok();
         }
         CommandId::Readonly | CommandId::Readwrite => {
             reply.error("ERR This instance has cluster support disabled");
         }
-        _ => return client(id, args, session, sessions, login, reply),
+        // Only a node in cluster mode tells about it.
+        CommandId::ClusterHelp => return Spoken::Foreign,
+        _ if client(id, args, session, reply) == Spoken::Done => {}
+        _ => return introspect::command(id, args, reply),
     }
     Spoken::Done
 }
@@ -187,7 +187,7 @@ fn hello(args: &[&[u8]], session: &mut Session, login: Login<'_>, reply: &mut Re
     session.set_closed(crate::gate::AUTH, false);
     session.protocol = protocol;
     if let Some(name) = name {
-        session.name = name;
+        session.label.name = name;
     }
     reply.set_protocol(protocol);
     hello_reply(session, login, reply);
@@ -209,92 +209,6 @@ fn hello_reply(session: &Session, login: Login<'_>, reply: &mut Reply<'_>) {
     reply.bulk(login.role.as_bytes());
     reply.bulk(b"modules");
     reply.array(0);
-}
-
-const BAD_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
-
-fn is_printable(word: &[u8]) -> bool {
-    word.iter().all(|byte| (b'!'..=b'~').contains(byte))
-}
-
-fn client(
-    id: CommandId,
-    args: &[&[u8]],
-    session: &mut Session,
-    sessions: &Sessions,
-    login: Login<'_>,
-    reply: &mut Reply<'_>,
-) -> Spoken {
-    match id {
-        CommandId::ClientId => reply.integer(session.id as i64),
-        CommandId::ClientGetname if session.name.is_empty() => reply.null(),
-        CommandId::ClientGetname => reply.bulk(session.name.as_bytes()),
-        CommandId::ClientSetname => {
-            if is_printable(args[2]) {
-                session.name = String::from_utf8_lossy(args[2]).into_owned();
-                reply.ok();
-            } else {
-                reply.error(BAD_NAME);
-            }
-        }
-        CommandId::ClientSetinfo => set_info(args[2], args[3], session, reply),
-        CommandId::ClientInfo => {
-            reply.verbatim(*b"txt", format!("{}\n", describe(session, login.now)).as_bytes());
-        }
-        CommandId::ClientList => list(session, sessions, login, reply),
-        CommandId::ClientNoEvict | CommandId::ClientNoTouch => {
-            let known = [&b"on"[..], b"off"].iter().any(|word| args[2].eq_ignore_ascii_case(word));
-            if known { reply.ok() } else { reply.error("ERR syntax error") }
-        }
-        _ => return introspect::command(id, args, reply),
-    }
-    Spoken::Done
-}
-
-fn list(session: &Session, sessions: &Sessions, login: Login<'_>, reply: &mut Reply<'_>) {
-    let mut all: Vec<&Session> = sessions.iter().chain([session]).collect();
-    all.sort_by_key(|session| session.id);
-    let text: String = all.iter().map(|session| describe(session, login.now) + "\n").collect();
-    reply.verbatim(*b"txt", text.as_bytes());
-}
-
-fn set_info(field: &[u8], value: &[u8], session: &mut Session, reply: &mut Reply<'_>) {
-    let index = match field.to_ascii_lowercase().as_slice() {
-        b"lib-name" => 0,
-        b"lib-ver" => 1,
-        _ => {
-            let field = String::from_utf8_lossy(field);
-            return reply.error(&format!("ERR Unrecognized option '{field}'"));
-        }
-    };
-    if !is_printable(value) {
-        let field = ["lib-name", "lib-ver"][index];
-        return reply
-            .error(&format!("ERR {field} cannot contain spaces, newlines or special characters."));
-    }
-    session.library[index] = String::from_utf8_lossy(value).into_owned();
-    reply.ok();
-}
-
-/// A session as CLIENT LIST shows it.
-fn describe(session: &Session, now: Instant) -> String {
-    let last = session
-        .last
-        .map_or(String::from("NULL"), |id| wire::command::get(id).full_name().to_string());
-    let resp = if session.protocol == Protocol::Resp3 { 3 } else { 2 };
-    let [library, version] = &session.library;
-    format!(
-        "id={} addr={} laddr={} name={} age={} idle={} flags={} db={} cmd={last} user=default \
-         resp={resp} lib-name={library} lib-ver={version}",
-        session.id,
-        session.remote(),
-        session.local(),
-        session.name,
-        now.since(session.since).0 / 1_000_000_000,
-        now.since(session.active).0 / 1_000_000_000,
-        if session.readonly { "r" } else { "N" },
-        session.db,
-    )
 }
 
 /// The error for a subcommand that does not exist.

@@ -100,7 +100,7 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     })?;
     let _pid_file = PidFile::write(&config);
     // Some descriptors are for listeners, files and the poll itself.
-    shell::raise_open_files(u64::from(config.maxclients) + 128)?;
+    shell::raise_open_files(u64::from(config.clients.most) + 128)?;
     let mut secret = [0; 16];
     let mut id = [0; 20];
     let mut seed = [0; 8];
@@ -124,14 +124,15 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         return Ok(1);
     }
     let keepalive = config.clients.keepalive;
+    let keepalive = (keepalive > 0).then(|| Duration::from_secs(keepalive));
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
-        keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive)),
         log: log()?,
         post: post.clone(),
         address: control::NODE,
         memory: Some(shell::allocator::report),
         signals: true,
+        keepalive,
         ..Options::default()
     };
     let mut driver = Driver::new(node, options)?;

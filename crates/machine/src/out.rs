@@ -124,6 +124,11 @@ impl Out {
         self.outputs.get(conn.0 as usize).map_or(0, Output::queued)
     }
 
+    /// How the queue of `conn` is made up: see [`Output::shape`].
+    pub fn shape(&self, conn: ConnId) -> (usize, usize, usize) {
+        self.outputs.get(conn.0 as usize).map_or((0, 0, 0), Output::shape)
+    }
+
     /// Asks for one [`Event::Drained`](crate::Event::Drained) when all output of `conn` is gone.
     pub fn tell_drained(&mut self, conn: ConnId) {
         self.drained.push(conn);

@@ -40,6 +40,13 @@ impl Output {
         self.queued
     }
 
+    /// Bytes queued last in one run, bytes before them, and in how many pieces those are.
+    pub fn shape(&self) -> (usize, usize, usize) {
+        let before = if self.segments.is_empty() { self.written } else { 0 };
+        let tail = self.tail.len() - before;
+        (tail, self.queued.saturating_sub(tail), self.segments.len())
+    }
+
     pub(crate) fn take_tail(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.tail)
     }

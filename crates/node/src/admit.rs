@@ -2,6 +2,24 @@
 
 use crate::node::Node;
 use front::{Session, gate};
+use wire::command::CommandId;
+
+/// Why a request does not run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Refused {
+    /// For this reason.
+    Because(String),
+    /// Another node is to be asked, or the cluster does not serve its keys.
+    Elsewhere(String),
+}
+
+impl Refused {
+    /// The error as a client gets it.
+    pub(crate) fn text(&self) -> &str {
+        let (Refused::Because(text) | Refused::Elsewhere(text)) = self;
+        text
+    }
+}
 
 /// The first gate that a command demands and finds closed, as an error, in Redis's order.
 /// `closed` are the gates closed for every session.
@@ -27,6 +45,15 @@ pub(crate) struct Reasons {
     pub(crate) readonly: bool,
 }
 
+/// What EXEC demands for the requests it will run.
+#[cold]
+pub(crate) fn demands_of_queue(id: CommandId, session: &Session) -> u32 {
+    match &session.transaction.queue {
+        Some(queue) if id == CommandId::Exec => queue.demands & !(gate::QUEUED | gate::SINGLE),
+        _ => 0,
+    }
+}
+
 impl Node {
     /// Why gates are closed.
     pub(crate) fn reasons(&self) -> Reasons {
@@ -40,8 +67,9 @@ impl Node {
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 5] = [
+const GATES: [Gate; 7] = [
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
+    (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
     (
         gate::WRITE,
         |reasons| reasons.misconf,
@@ -62,4 +90,5 @@ const GATES: [Gate; 5] = [
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     ),
     (gate::LOADED, |_| true, "LOADING Redis is loading the dataset in memory"),
+    (gate::KEYSPACE, |_| true, "ERR Replica can't interact with the keyspace"),
 ];

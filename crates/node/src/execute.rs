@@ -1,10 +1,10 @@
 //! One command: admitted, applied, measured, committed.
 
-use crate::admit;
+use crate::admit::{self, Refused};
 use crate::node::Node;
-use front::{Login, Session, Spoken, gate};
+use front::{Login, Replies, Session, Spoken, gate};
 use machine::{Now, Out};
-use store::command::{Context, Data, Expired, Handler, Request};
+use store::command::{Context, Data, Handler, Request};
 use store::keyspace::Place;
 use wire::command::{self, Command, CommandId};
 use wire::reply::Reply;
@@ -51,15 +51,29 @@ impl Node {
     /// Runs a request and writes its reply.
     #[inline]
     pub(crate) fn execute(&mut self, session: &mut Session, call: &Call<'_>, turn: &mut Turn<'_>) {
-        let start = turn.buffer.len();
         let row = match self.resolve(session, call, turn.now) {
             Ok(row) => row,
             Err(_) if is_http(call) => return self.hang_up(session, turn),
-            Err(error) => return self.refuse(call.row, &error, turn),
+            Err(refused) => return self.refuse(session, call, &refused, turn),
         };
-        let spec = self.specs[row.id as usize];
         session.last = Some(row.id);
-        match spec.handler {
+        if (session.closed | self.closed) & self.specs[row.id as usize].demands != 0 {
+            return self.detour(row, session, call, turn);
+        }
+        self.run(row, session, call, turn);
+    }
+
+    /// Runs an admitted request.
+    #[inline(always)]
+    fn run(
+        &mut self,
+        row: &'static Command,
+        session: &mut Session,
+        call: &Call<'_>,
+        turn: &mut Turn<'_>,
+    ) {
+        let start = turn.buffer.len();
+        match self.specs[row.id as usize].handler {
             Some(handler) => {
                 let place = Place::new(session.db, call.slot);
                 self.apply(handler, session, place, &call.request, turn);
@@ -89,10 +103,10 @@ impl Node {
         session: &Session,
         call: &Call<'_>,
         now: Now,
-    ) -> Result<&'static Command, String> {
+    ) -> Result<&'static Command, Refused> {
         let args = call.request.args;
         let Some(row) = call.row.filter(|row| row.built) else {
-            return Err(front::unknown_command(args));
+            return Err(Refused::Because(front::unknown_command(args)));
         };
         let row = if row.subcommands.is_empty() || args.len() < 2 {
             row
@@ -100,23 +114,31 @@ impl Node {
             let word = args[1];
             match command::lookup_sub(row, word).filter(|row| row.built) {
                 Some(row) => row,
-                None => return Err(front::unknown_subcommand(row.name, word)),
+                None => {
+                    let text = front::unknown_subcommand(row.name, word);
+                    return Err(Refused::Because(text));
+                }
             }
         };
         if !row.accepts(args.len()) {
-            return Err(front::wrong_arity(row));
+            return Err(Refused::Because(front::wrong_arity(row)));
         }
-        let demands = self.specs[row.id as usize].demands;
+        let mut demands = self.specs[row.id as usize].demands;
         let shut = self.stages.admit && (session.closed | self.closed) & demands != 0;
         if shut {
+            demands |= admit::demands_of_queue(row.id, session);
             // A cluster sends a request on before it looks at what may be done here: a replica
             // says where to write, not that nobody writes to it.
-            let first = if self.clustering.is_some() { gate::AUTH | gate::LOADED } else { !0 };
+            let first = gate::AUTH | gate::SINGLE | gate::LOADED;
+            let first = if self.clustering.is_some() { first } else { !0 };
             self.pass(session, demands & first)?;
         }
         if self.clustering.is_some() && demands & gate::KEYS != 0 {
-            self.route(row, args, call.slot, session, now.mono)
-                .map_err(|refusal| refusal.to_string())?;
+            if row.id == CommandId::Exec {
+                self.route_queue(session, now.mono)?;
+            } else {
+                self.route(row, args, call.slot, session, now.mono)?;
+            }
         }
         if shut {
             self.pass(session, demands)?;
@@ -126,21 +148,121 @@ impl Node {
 
     /// The error of the first gate in the way.
     #[cold]
-    fn pass(&self, session: &Session, demands: u32) -> Result<(), String> {
+    fn pass(&self, session: &Session, demands: u32) -> Result<(), Refused> {
         match admit::refusal(session, self.closed, demands, self.reasons()) {
-            Some(error) => Err(error.into()),
+            Some(error) => Err(Refused::Because(error.into())),
             None => Ok(()),
         }
     }
 
+    /// Answers a request that does not run. It spoils the transaction it belongs to.
     #[cold]
-    fn refuse(&mut self, row: Option<&'static Command>, error: &str, turn: &mut Turn<'_>) {
+    fn refuse(
+        &mut self,
+        session: &mut Session,
+        call: &Call<'_>,
+        refused: &Refused,
+        turn: &mut Turn<'_>,
+    ) {
+        arm(session);
+        let row = meant(call);
         let start = turn.buffer.len();
-        Reply::new(turn.buffer, wire::reply::Protocol::Resp2).error(error);
+        let mut reply = Reply::new(turn.buffer, session.protocol);
+        let error = refused.text();
+        if row.is_some_and(|row| row.id == CommandId::Exec) {
+            self.end_transaction(session);
+            match refused {
+                Refused::Because(_) => {
+                    let why = error.strip_prefix("ERR ").unwrap_or(error);
+                    let text = format!("EXECABORT Transaction discarded because of: {why}");
+                    reply.error(&text);
+                }
+                Refused::Elsewhere(_) => reply.error(error),
+            }
+        } else {
+            session.transaction.abort();
+            reply.error(error);
+        }
         self.statistics.rejected(row.map(|row| row.id), &turn.buffer[start..]);
+        self.mute(session, start, turn);
         if self.stages.clock {
             turn.ticks = turn.out.ticks();
         }
+    }
+
+    /// A request that is admitted, while a gate is closed that refuses nothing.
+    #[cold]
+    fn detour(
+        &mut self,
+        row: &'static Command,
+        session: &mut Session,
+        call: &Call<'_>,
+        turn: &mut Turn<'_>,
+    ) {
+        if self.hold_back(row, session, call) {
+            return;
+        }
+        arm(session);
+        let start = turn.buffer.len();
+        let demands = self.specs[row.id as usize].demands;
+        if session.closed & demands & gate::QUEUED != 0 {
+            self.enqueue(row, session, call, turn);
+        } else {
+            self.observe(row, session, call, turn);
+        }
+        self.mute(session, start, turn);
+    }
+
+    /// Runs a request before the eyes of whoever wants to see it.
+    pub(crate) fn observe(
+        &mut self,
+        row: &'static Command,
+        session: &mut Session,
+        call: &Call<'_>,
+        turn: &mut Turn<'_>,
+    ) {
+        let start = turn.buffer.len();
+        let untouched = session.modes.no_touch && row.flags.has(command::flag::READONLY);
+        let access = if untouched { self.access(row, session, call) } else { Vec::new() };
+        self.run(row, session, call, turn);
+        for (key, access) in access {
+            if let Some(entry) = self.data.keyspace.find(session.db, &key) {
+                entry.set_access(access);
+            }
+        }
+        if session.modes.replies == Replies::None {
+            self.take_back(start, turn);
+        }
+        self.show(row, session, call.request.args, turn);
+    }
+
+    /// When the keys of a request were last used.
+    fn access(&self, row: &Command, session: &Session, call: &Call<'_>) -> Vec<(Vec<u8>, u32)> {
+        let args = call.request.args;
+        let keys = command::key_positions(row, args).into_iter().filter_map(|key| {
+            let key = *args.get(key.index)?;
+            let entry = self.data.keyspace.find(session.db, key)?;
+            Some((key.to_vec(), entry.access()))
+        });
+        keys.collect()
+    }
+
+    /// Takes back a reply that the session does not want.
+    fn mute(&mut self, session: &mut Session, start: usize, turn: &mut Turn<'_>) {
+        match session.modes.replies {
+            Replies::All | Replies::SkipNext => {}
+            Replies::None => self.take_back(start, turn),
+            Replies::Skip => {
+                self.take_back(start, turn);
+                session.modes.replies = Replies::All;
+                session.set_gates();
+            }
+        }
+    }
+
+    fn take_back(&mut self, start: usize, turn: &mut Turn<'_>) {
+        turn.buffer.truncate(start);
+        self.data.splices.retain(|splice| splice.at <= start);
     }
 
     /// A web browser was talked into sending us a request: its next lines must not be run.
@@ -173,11 +295,7 @@ impl Node {
                 place,
                 now,
                 access: (now / 1000) as u32 & 0x00FF_FFFF,
-                expired: if self.replication.link.is_some() {
-                    Expired::Hide
-                } else {
-                    Expired::Delete
-                },
+                expired: self.data.expired,
                 effects: &mut self.data.effects,
                 counters: &mut self.data.counters,
             },
@@ -196,12 +314,14 @@ impl Node {
             cluster: self.clustering.is_some(),
             role: if self.replication.link.is_some() { "replica" } else { "master" },
             version: crate::REDIS_VERSION,
-            now: turn.now.mono,
         };
         let mut reply = Reply::new(turn.buffer, session.protocol);
-        let spoken = front::speak(id, args, session, &self.sessions, login, &mut reply);
+        let spoken = front::speak(id, args, session, login, &mut reply);
         if spoken == Spoken::Foreign {
             self.serve(id, session, args, turn);
+        } else if id == CommandId::Reset {
+            self.end_transaction(session);
+            self.end_monitor(session);
         }
     }
 
@@ -226,7 +346,7 @@ impl Node {
         if turn.buffer.get(start) == Some(&b'-') {
             self.statistics.failed(row.id, &turn.buffer[start..]);
         }
-        if spent >= self.slow_ticks {
+        if spent >= self.slowlog.threshold {
             self.slow(row, session, args, spent, turn.now);
         }
     }
@@ -237,17 +357,35 @@ impl Node {
             return;
         }
         let micros = self.statistics.micros(spent) as u64;
-        let who = (session.remote(), session.name.clone());
+        let who = (session.remote(), session.label.name.clone());
         let most = self.config.slowlog_max_len;
         self.slowlog.add(args, now.wall.secs(), micros, who, most);
     }
 
     /// Takes over a changed `slowlog-log-slower-than`.
     pub(crate) fn set_slow_ticks(&mut self) {
-        self.slow_ticks = match u64::try_from(self.config.slowlog_slower_than) {
+        self.slowlog.threshold = match u64::try_from(self.config.slowlog_slower_than) {
             Ok(micros) => self.statistics.ticks(micros),
             Err(_) => u64::MAX,
         };
+    }
+}
+
+/// The command or subcommand that a request is counted for, if there is one of its name.
+fn meant(call: &Call<'_>) -> Option<&'static Command> {
+    let row = call.row.filter(|row| row.built)?;
+    match call.request.args.get(1) {
+        Some(word) if !row.subcommands.is_empty() => {
+            command::lookup_sub(row, word).filter(|row| row.built)
+        }
+        _ => Some(row),
+    }
+}
+
+/// After CLIENT REPLY SKIP the next reply is the one to be left out.
+fn arm(session: &mut Session) {
+    if session.modes.replies == Replies::SkipNext {
+        session.modes.replies = Replies::Skip;
     }
 }
 

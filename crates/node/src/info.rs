@@ -51,11 +51,7 @@ impl Node {
         };
         match name {
             "server" => self.server_section(now, &mut field),
-            "clients" => {
-                field("connected_clients", &self.sessions.len().max(1));
-                field("maxclients", &self.config.maxclients);
-                field("blocked_clients", &0);
-            }
+            "clients" => self.clients_section(&mut field),
             "memory" => self.memory_section(&mut field),
             "persistence" => {
                 self.persistence_section(now, &mut field);
@@ -99,12 +95,32 @@ impl Node {
         field("executable", &self.vitals.executable);
     }
 
+    fn clients_section(&self, field: &mut Field<'_>) {
+        let clients = self.census();
+        field("connected_clients", &clients.connected);
+        // The control plane's connections are not clients of this one.
+        field("cluster_connections", &0);
+        field("maxclients", &self.config.clients.most);
+        field("client_recent_max_input_buffer", &clients.largest_input);
+        field("client_recent_max_output_buffer", &0);
+        field("blocked_clients", &clients.blocked);
+        field("tracking_clients", &0);
+        field("clients_in_timeout_table", &clients.timed);
+        field("watching_clients", &clients.watching);
+        field("total_watched_keys", &clients.watched);
+        field("total_blocking_keys", &0);
+        field("total_blocking_keys_on_nokey", &0);
+    }
+
     fn memory_section(&self, field: &mut Field<'_>) {
         let vitals = &self.vitals;
         field("used_memory", &vitals.memory_allocated);
         field("used_memory_human", &human(vitals.memory_allocated));
         field("used_memory_rss", &vitals.memory_resident);
         field("used_memory_rss_human", &human(vitals.memory_resident));
+        let peak = self.statistics.memory_peak;
+        field("used_memory_peak", &peak);
+        field("used_memory_peak_human", &human(peak));
         field("total_system_memory", &vitals.memory_total);
         field("total_system_memory_human", &human(vitals.memory_total));
         let dataset: usize = (0..self.data.keyspace.databases())
@@ -114,6 +130,10 @@ impl Node {
         field("used_memory_dataset", &dataset);
         field("allocator_allocated", &vitals.memory_allocated);
         field("allocator_active", &vitals.memory_active);
+        let used = vitals.memory_allocated.max(1) as f64;
+        let ratio = vitals.memory_resident as f64 / used;
+        field("mem_fragmentation_ratio", &format!("{ratio:.2}"));
+        field("mem_clients_normal", &self.census().memory);
         field("mem_allocator", &"jemalloc");
     }
 
@@ -144,7 +164,9 @@ impl Node {
         field("rdb_last_cow_size", &persist.pressure.last_saved);
         field("rdb_last_load_keys_expired", &persist.loaded.1);
         field("rdb_last_load_keys_loaded", &persist.loaded.0);
-        field("aof_enabled", &0);
+        for name in ["aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"] {
+            field(name, &0);
+        }
         if let Some(loading) = &persist.loading {
             field("loading_total_bytes", &loading.total);
             field("loading_loaded_bytes", &loading.read);
@@ -155,8 +177,13 @@ impl Node {
         let statistics = &self.statistics;
         field("total_connections_received", &statistics.connections);
         field("total_commands_processed", &statistics.processed);
+        let rate = |index| statistics.rates.mean(index);
+        let kilobytes = |index| format!("{:.2}", rate(index) as f64 / 1024.0);
+        field("instantaneous_ops_per_sec", &rate(0));
         field("total_net_input_bytes", &self.vitals.net_input);
         field("total_net_output_bytes", &self.vitals.net_output);
+        field("instantaneous_input_kbps", &kilobytes(1));
+        field("instantaneous_output_kbps", &kilobytes(2));
         field("rejected_connections", &statistics.rejected_connections);
         let [full, partial, refused] = self.replication.syncs;
         field("sync_full", &full);
@@ -166,7 +193,13 @@ impl Node {
         field("evicted_keys", &0);
         field("keyspace_hits", &self.data.counters.hits);
         field("keyspace_misses", &self.data.counters.misses);
+        // Nothing here forks, and there are no channels yet.
+        for name in ["pubsub_channels", "pubsub_patterns", "latest_fork_usec", "total_forks"] {
+            field(name, &0);
+        }
         field("total_error_replies", &statistics.error_replies);
+        field("evicted_clients", &self.clients.evicted);
+        field("client_output_buffer_limit_disconnections", &self.clients.overflowed);
         field("max_turn_us", &self.vitals.max_turn_us);
     }
 

@@ -39,6 +39,20 @@ impl Node {
         let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
         let consumed = self.requests(&mut session, bytes, &mut turn);
         out.consumed(consumed);
+        self.hand_over(session, buffer, before, out);
+    }
+
+    /// Ends what a connection's requests share: their replies leave, the session goes back.
+    /// `before` is the length of the buffer when it was lent.
+    #[inline(always)]
+    pub(crate) fn hand_over(
+        &mut self,
+        session: Box<Session>,
+        buffer: Vec<u8>,
+        before: usize,
+        out: &mut Out,
+    ) {
+        let conn = session.conn;
         if self.data.splices.is_empty() {
             out.put_reply(conn, buffer, before);
         } else {
@@ -48,6 +62,22 @@ impl Node {
             out.close_after_flush(conn);
         }
         self.sessions.put_back(session);
+        if self.config.clients.output.normal.hard != 0 {
+            self.check_output(conn, out);
+        }
+    }
+
+    /// Runs a request that was kept.
+    pub(crate) fn execute_kept(
+        &mut self,
+        session: &mut Session,
+        args: &[&[u8]],
+        bodies: &[Arc<[u8]>],
+        turn: &mut Turn<'_>,
+    ) {
+        let ahead = self.look_ahead(args);
+        let request = Request { args, hash: ahead.hash, bodies };
+        self.execute(session, &Call { row: ahead.row, request, slot: ahead.slot, raw: &[] }, turn);
     }
 
     /// A large argument that the decoder asked for.
@@ -68,7 +98,7 @@ impl Node {
             let limits = Limits {
                 authenticated: session.is_authenticated(),
                 max_bulk: self.config.max_bulk,
-                max_query: self.config.max_query,
+                max_query: self.config.clients.max_query,
             };
             batch.clear();
             match session.decoder.decode(&bytes[at..], &mut batch, &limits) {
@@ -179,9 +209,7 @@ impl Node {
     #[cold]
     fn assembled(&mut self, session: &mut Session, request: &Assembled, turn: &mut Turn<'_>) {
         let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
-        let ahead = self.look_ahead(&args);
-        let request = Request { args: &args, hash: ahead.hash, bodies: &request.args };
-        self.execute(session, &Call { row: ahead.row, request, slot: ahead.slot, raw: &[] }, turn);
+        self.execute_kept(session, &args, &request.args, turn);
     }
 
     #[cold]

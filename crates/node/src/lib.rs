@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 
 mod admit;
+mod client_limits;
+mod clients;
 mod clustering;
 pub mod config;
 mod execute;
@@ -16,11 +18,13 @@ mod info;
 mod intake;
 mod node;
 mod persist;
+mod rates;
 mod replicate;
 mod server;
 mod slowlog;
 mod stages;
 mod statistics;
+mod transaction;
 
 pub use node::{Node, Setup};
 pub use stages::Stages;

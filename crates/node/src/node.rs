@@ -1,5 +1,6 @@
 //! The machine: what a server consists of, and which part an event is for.
 
+use crate::clients::Clients;
 use crate::clustering::Clustering;
 use crate::config::Config;
 use crate::execute::{Spec, specs};
@@ -8,6 +9,7 @@ use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
 use crate::stages::Stages;
 use crate::statistics::Statistics;
+use crate::transaction::Pending;
 use front::{Sessions, gate};
 use machine::{
     Action, Address, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine,
@@ -15,7 +17,7 @@ use machine::{
 };
 use replication::Target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use store::command::Counters;
+use store::command::{Counters, Expired};
 use store::effects::Effects;
 use store::keyspace::Keyspace;
 
@@ -48,8 +50,8 @@ pub struct Node {
     pub(crate) specs: Vec<Spec>,
     /// Gates closed for every session.
     pub(crate) closed: u32,
-    /// `slowlog-log-slower-than` in ticks; `u64::MAX`: off.
-    pub(crate) slow_ticks: u64,
+    /// Pauses, monitors and limits.
+    pub(crate) clients: Clients,
     /// Bytes of a reply, on a sliding average: how much of an entry a read will want.
     pub(crate) usual_reply: usize,
     pub(crate) vitals: Vitals,
@@ -76,6 +78,10 @@ pub(crate) struct Store {
     pub(crate) changes: u64,
     /// Encoded effects of the command at hand.
     pub(crate) stream: Vec<u8>,
+    /// What clients' commands do about expired keys.
+    pub(crate) expired: Expired,
+    /// Those of the transaction that runs.
+    pub(crate) pending: Option<Pending>,
 }
 
 /// Units of active expiry in one portion: a unit looks at twenty keys.
@@ -136,12 +142,14 @@ impl Node {
                 splices: Vec::new(),
                 changes: 0,
                 stream: Vec::new(),
+                expired: Expired::Delete,
+                pending: None,
             },
             statistics: Statistics::new(1),
             slowlog: Slowlog::default(),
             specs: specs(),
             closed: 0,
-            slow_ticks: u64::MAX,
+            clients: Clients::default(),
             usual_reply: 0,
             vitals: Vitals::default(),
             started: Instant::default(),
@@ -193,6 +201,21 @@ impl Node {
         let token = Token(self.listeners.optional.len() as u64);
         self.listeners.optional.push(false);
         out.act(Action::Listen { token, on, backlog: process.tcp_backlog });
+    }
+
+    /// Says who runs here, once the process is known. Redis's test suite waits for the `PID:`.
+    fn introduce(&self, out: &mut Out) {
+        let mode = if self.clustering.is_some() { "cluster" } else { "standalone" };
+        out.log(
+            Level::Notice,
+            format_args!(
+                "Holdfast {} (as Redis {}), {mode} mode. Port: {}. PID: {}.",
+                env!("CARGO_PKG_VERSION"),
+                crate::REDIS_VERSION,
+                self.config.port,
+                self.vitals.pid
+            ),
+        );
     }
 
     /// Listens at one word of `bind`; a minus says that the address may be missing.
@@ -249,7 +272,7 @@ impl Node {
     }
 
     fn accepted(&mut self, conn: ConnId, peer: &Peer, now: Now, out: &mut Out) {
-        if self.sessions.len() >= self.config.maxclients as usize {
+        if self.sessions.len() >= self.config.clients.most as usize {
             self.statistics.rejected_connections += 1;
             out.queue(conn, b"-ERR max number of clients reached\r\n");
             return out.close_after_flush(conn);
@@ -277,6 +300,7 @@ impl Node {
     }
 
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
+        self.go_on(now, out);
         self.start_sync(now, out);
         self.advance_export(units, now, out);
         self.weigh_export(now, out);
@@ -303,6 +327,7 @@ impl Node {
     /// What is due by time.
     fn wake(&mut self, now: Now, out: &mut Out) {
         self.tick_link(now, out);
+        self.tick_pause(now);
         if self.next_cron <= now.mono {
             self.cron(now, out);
         }
@@ -313,7 +338,10 @@ impl Node {
             return self.link_closed(now, out);
         }
         // Whoever gets the connection's number next must not get its answers.
-        drop(self.sessions.close(conn));
+        if let Some(mut session) = self.sessions.close(conn) {
+            self.end_transaction(&mut session);
+        }
+        self.clients.forget(conn);
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.forget_rewrite(conn);
         self.forget_asked(conn);
@@ -325,7 +353,12 @@ impl Node {
     pub(crate) fn close_gates(&mut self) {
         let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
         let misconf = if self.is_misconfigured() { gate::WRITE } else { 0 };
-        self.closed = loading | misconf | self.role_gates();
+        let paused = self.clients.pause.is_on();
+        let special = paused || !self.clients.monitors.is_empty();
+        let special = if special { gate::ALL } else { 0 };
+        self.closed = loading | misconf | self.role_gates() | special;
+        self.data.expired =
+            if paused || self.replication.link.is_some() { Expired::Hide } else { Expired::Delete };
     }
 
     /// What is due every tenth of a second.
@@ -335,6 +368,10 @@ impl Node {
         self.expire(EXPIRE_UNITS, now, out);
         self.check_replicas(now, out);
         self.heartbeat(now);
+        self.check_clients(now, out);
+        let traffic = [self.vitals.net_input, self.vitals.net_output];
+        let totals = [self.statistics.processed, traffic[0], traffic[1]];
+        self.statistics.rates.sample(now.mono, totals);
         self.tell_soon = true;
     }
 
@@ -370,7 +407,15 @@ impl Machine for Node {
             Event::Started => self.start(now, out),
             Event::Listening { .. } => self.listening(out),
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
-            Event::Vitals(vitals) => self.vitals = vitals.clone(),
+            Event::Vitals(vitals) => {
+                let peak = &mut self.statistics.memory_peak;
+                *peak = vitals.memory_allocated.max(*peak);
+                let first = self.vitals.pid == 0 && vitals.pid != 0;
+                self.vitals = vitals.clone();
+                if first {
+                    self.introduce(out);
+                }
+            }
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
             Event::JobDone { ticket, result } => self.job_done(ticket, result, now, out),
@@ -394,7 +439,8 @@ impl Machine for Node {
 
     fn deadline(&self) -> Option<Instant> {
         let paced = self.persist.export.as_ref().and_then(|export| export.paced_until);
-        let due = [self.link_deadline(), self.wait_deadline(), paced];
+        let due =
+            [self.link_deadline(), self.wait_deadline(), paced, self.clients.pause.deadline()];
         due.into_iter().flatten().chain([self.next_cron]).min()
     }
 }

@@ -19,20 +19,8 @@ impl Node {
         args: &[&[u8]],
         turn: &mut Turn<'_>,
     ) {
-        match id {
-            CommandId::Shutdown => return self.shutdown(&args[1..], session, turn),
-            CommandId::ConfigRewrite => return self.config_rewrite(session, turn),
-            CommandId::Replconf => return self.replconf(args, session, turn),
-            CommandId::Psync => return self.psync(args, session, turn),
-            CommandId::Replicaof | CommandId::Slaveof => {
-                self.replicaof(args, session, turn);
-                return self.close_gates();
-            }
-            id if command::get(id).parent == Some(CommandId::Cluster) => {
-                return self.cluster_command(id, args, session, turn);
-            }
-            CommandId::Wait => return self.wait(args, session, turn),
-            _ => {}
+        if self.serve_session(id, session, args, turn) {
+            return;
         }
         let now = turn.now;
         let mut reply = Reply::new(turn.buffer, session.protocol);
@@ -58,7 +46,7 @@ impl Node {
                 reply.ok();
             }
             CommandId::Role => self.role(reply),
-            CommandId::Bgsave => self.bgsave(&args[1..], now, turn.out, reply),
+            CommandId::Bgsave => self.bgsave(&args[1..], session, now, turn.out, reply),
             CommandId::Save => self.save(session, now, turn.out, reply),
             CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
             CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),
@@ -75,6 +63,39 @@ impl Node {
             // A row marked built without code to run is a fault of the program, not of the client.
             _ => reply.error("ERR this command is not built"),
         }
+    }
+
+    /// Runs a command that does something about the session it comes from; whether it is one.
+    fn serve_session(
+        &mut self,
+        id: CommandId,
+        session: &mut Session,
+        args: &[&[u8]],
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        match id {
+            CommandId::Shutdown => self.shutdown(&args[1..], session, turn),
+            CommandId::ConfigRewrite => self.config_rewrite(session, turn),
+            CommandId::Replconf => self.replconf(args, session, turn),
+            CommandId::Psync => self.psync(args, session, turn),
+            CommandId::Replicaof | CommandId::Slaveof => {
+                self.replicaof(args, session, turn);
+                self.close_gates();
+            }
+            CommandId::Monitor => self.monitor(session, turn),
+            CommandId::Wait => self.wait(args, session, turn),
+            CommandId::Multi
+            | CommandId::Exec
+            | CommandId::Discard
+            | CommandId::Watch
+            | CommandId::Unwatch => self.transact(id, session, args, turn),
+            id => match command::get(id).parent {
+                Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
+                Some(CommandId::Client) => self.client_command(id, session, args, turn),
+                _ => return false,
+            },
+        }
+        true
     }
 
     /// SHUTDOWN: without an answer when it succeeds.

@@ -19,10 +19,17 @@ struct Entry {
 }
 
 /// The latest slow requests, newest first.
-#[derive(Default)]
 pub(crate) struct Slowlog {
+    /// From how many ticks on a request is slow; `u64::MAX`: never.
+    pub(crate) threshold: u64,
     entries: VecDeque<Entry>,
     next: u64,
+}
+
+impl Default for Slowlog {
+    fn default() -> Self {
+        Slowlog { threshold: u64::MAX, entries: VecDeque::new(), next: 0 }
+    }
 }
 
 impl Slowlog {

@@ -1,5 +1,6 @@
 //! What INFO and LATENCY count.
 
+use crate::rates::Rates;
 use std::collections::BTreeMap;
 use wire::command::{self, CommandId};
 
@@ -36,6 +37,10 @@ pub(crate) struct Statistics {
     pub error_replies: u64,
     /// `acl_access_denied_auth`, and others that are only counted.
     pub protocol_errors: u64,
+    /// Figures per second.
+    pub rates: Rates,
+    /// `used_memory_peak`.
+    pub memory_peak: u64,
 }
 
 impl Statistics {
@@ -50,6 +55,8 @@ impl Statistics {
             rejected_connections: 0,
             error_replies: 0,
             protocol_errors: 0,
+            rates: Rates::default(),
+            memory_peak: 0,
         }
     }
 

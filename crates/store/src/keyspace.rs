@@ -5,6 +5,7 @@ use crate::fenwick::Fenwick;
 use crate::random::Random;
 use crate::snapshot::Snapshot;
 use crate::table::{Edit, EntryRef, Hash, Hasher, Table};
+use crate::watch::Watched;
 use wire::slot::SLOTS;
 
 /// Where a key lives: its database and, in cluster mode, its slot (0 otherwise).
@@ -115,7 +116,7 @@ impl Keyspace {
     /// `databases` empty databases; with `slotted`, one table a slot.
     pub fn new(databases: u32, slotted: bool, secret: [u8; 16]) -> Self {
         let hasher = Hasher::new(secret);
-        let databases = (0..databases).map(|_| Database::new(slotted, hasher)).collect();
+        let databases = (0..databases).map(|db| Database::new(slotted, hasher, db)).collect();
         Keyspace {
             databases,
             hasher,
@@ -267,9 +268,15 @@ impl Keyspace {
         self.tables(db).map(|(_, table)| table.volatile_len()).sum()
     }
 
-    /// Exchanges two databases.
-    pub fn swap(&mut self, a: u32, b: u32) {
+    /// Exchanges two databases, at this time (it matters to watchers of expired keys).
+    pub fn swap(&mut self, a: u32, b: u32, now: u64) {
+        self.touch_swapped(a, b, now);
         self.databases.swap(a as usize, b as usize);
+        for db in [a, b] {
+            if let Database::Whole(table) = &mut self.databases[db as usize] {
+                table.database = db;
+            }
+        }
         for item in &mut self.walk {
             if let Item::Live(place) = item {
                 if place.db() == a {
@@ -284,8 +291,9 @@ impl Keyspace {
     /// Empties a database. The tables go to the snapshot if it still needs them, else to
     /// [`Keyspace::take_discarded`].
     pub fn clear(&mut self, db: u32) {
+        self.touch_all(db, None);
         let slotted = matches!(self.databases[db as usize], Database::Slotted(_));
-        let new = Database::new(slotted, self.hasher);
+        let new = Database::new(slotted, self.hasher, db);
         match std::mem::replace(&mut self.databases[db as usize], new) {
             Database::Whole(table) => self.discard(Place::new(db, 0), table),
             Database::Slotted(slots) => {
@@ -300,6 +308,7 @@ impl Keyspace {
 
     /// Empties a slot.
     pub fn clear_slot(&mut self, place: Place) {
+        self.touch_all(place.db(), Some(place.slot()));
         if let Database::Slotted(slots) = &mut self.databases[place.db() as usize]
             && let Some(table) = slots.changing(place.slot()).take()
         {
@@ -326,6 +335,10 @@ impl Keyspace {
     /// The snapshot's state and what it has taken.
     pub fn snapshot(&mut self) -> &mut Snapshot {
         &mut self.snapshot
+    }
+
+    pub(crate) fn watched(&self) -> &Watched {
+        self.snapshot.watched()
     }
 
     /// Starts a snapshot of everything as it is now.
@@ -433,11 +446,14 @@ pub struct Incomplete {
 }
 
 impl Database {
-    fn new(slotted: bool, hasher: Hasher) -> Self {
+    fn new(slotted: bool, hasher: Hasher, db: u32) -> Self {
         if slotted {
+            // There is only database 0, which is what a table starts with.
             Database::Slotted(Slotted::new())
         } else {
-            Database::Whole(Box::new(Table::new(hasher)))
+            let mut table = Table::new(hasher);
+            table.database = db;
+            Database::Whole(Box::new(table))
         }
     }
 }

@@ -14,3 +14,4 @@ pub mod rdb;
 pub mod snapshot;
 pub mod table;
 pub mod value;
+mod watch;

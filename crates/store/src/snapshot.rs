@@ -6,6 +6,7 @@
 
 use crate::table::EntryRef;
 use crate::value::{Big, View};
+use crate::watch::Watched;
 use std::collections::VecDeque;
 
 /// Raw records are handed on in portions of about this many bytes.
@@ -23,6 +24,10 @@ pub struct Snapshot {
     spare: Vec<Records>,
     taken: u64,
     held: usize,
+    /// Keys whose changes are counted.
+    watched: Watched,
+    /// A change must be shown here: a snapshot is running, or keys are watched.
+    attentive: bool,
 }
 
 /// A portion of raw records, to be encoded.
@@ -60,6 +65,24 @@ impl Snapshot {
         self.running
     }
 
+    /// Whether anything here wants to know of a change.
+    #[inline]
+    pub(crate) fn is_attentive(&self) -> bool {
+        self.attentive
+    }
+
+    /// The watched keys.
+    pub(crate) fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
+    /// The watched keys, for changing who watches what, or for counting a change.
+    pub(crate) fn watch<T>(&mut self, change: impl FnOnce(&mut Watched) -> T) -> T {
+        let result = change(&mut self.watched);
+        self.attentive = self.running || !self.watched.is_empty();
+        result
+    }
+
     /// How many entries it has taken.
     pub fn taken(&self) -> u64 {
         self.taken
@@ -74,12 +97,14 @@ impl Snapshot {
         // 0 is what a new table has seen.
         self.number = self.number.checked_add(1).unwrap_or(1);
         self.running = true;
+        self.attentive = true;
         self.taken = 0;
     }
 
     /// Ends it; what it has taken and not handed on is dropped when `keep` is false.
     pub(crate) fn stop(&mut self, keep: bool) {
         self.running = false;
+        self.attentive = !self.watched.is_empty();
         self.spare.clear();
         if !keep {
             self.open = Records::default();

@@ -138,7 +138,7 @@ impl Pair {
                 self.put(to, &name(new), &value, expires);
             }
             Op::Swap => {
-                self.keyspace.swap(0, 1);
+                self.keyspace.swap(0, 1, 0);
                 self.model = std::mem::take(&mut self.model)
                     .into_iter()
                     .map(|((db, key), value)| ((1 - db, key), value))

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod conformance;
 mod docs;
 mod scenes;
 mod soak;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Task {
     /// Measure our server beside Valkey and Redis on this machine
     Bench(Box<bench::Options>),
+    /// Run Redis's own test suite against our server
+    Conformance(conformance::Options),
     /// Write the pages that are made from tables
     Docs,
     /// Replay what the classic tutorials type; REAL=1 compares with Redis
@@ -41,6 +44,7 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
+        Task::Conformance(options) => conformance::run(&options),
         Task::Docs => docs::run(),
         Task::Scenes(options) => scenes::run(&options),
         Task::Soak(options) => soak::run(&options),

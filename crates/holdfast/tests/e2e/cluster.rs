@@ -1,5 +1,6 @@
 //! A local cluster under `holdfast up`, and what becomes of it when a primary dies.
 
+use crate::client::Client;
 use crate::server::HOLDFAST;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -202,4 +203,49 @@ fn wrong_arguments_leave_nothing_behind() {
     assert!(run(&["--port", "60000", "--dir", other]).contains("--port must be between"));
     assert!(run(&["--port", "0", "--dir", other]).contains("--port must be between"));
     assert!(run(&["--primaries", "60000", "--dir", other]).contains("too many"));
+}
+
+#[test]
+fn a_transaction_stays_in_one_slot_of_its_node() {
+    let up = Up::start();
+    let mut client = Client::connect(up.port);
+    // The first node has the first third of the slots.
+    let (mut here, mut there) = (Vec::new(), Vec::new());
+    for n in 0..100 {
+        let key = format!("k{n}");
+        let slot = client.integer(&format!("CLUSTER KEYSLOT {key}"));
+        if slot < 5461 { here.push((slot, key)) } else { there.push((slot, key)) }
+    }
+    let [(_, one), (_, two)] = &here[..2] else { panic!("two keys of the first node") };
+    let (slot, elsewhere) = &there[0];
+    let run = |client: &mut Client, lines: &[String]| -> Vec<String> {
+        lines.iter().map(|line| client.line(line)).collect()
+    };
+    let lines = ["MULTI".into(), format!("SET {one} 1"), format!("GET {one}"), "EXEC".into()];
+    assert_eq!(run(&mut client, &lines), ["+OK", "+QUEUED", "+QUEUED", "[+OK 1]"]);
+    // Refused when it is queued: it spoils the transaction.
+    let lines = ["MULTI".into(), format!("SET {elsewhere} 1"), "EXEC".into(), "EXEC".into()];
+    let replies = run(&mut client, &lines);
+    assert!(replies[1].starts_with(&format!("-MOVED {slot} 127.0.0.1:")), "{replies:?}");
+    let aborted = "-EXECABORT Transaction discarded because of previous errors.";
+    assert_eq!(replies[2..], [aborted, "-ERR EXEC without MULTI"]);
+    let lines = ["MULTI".into(), format!("MSET {one} 1 {two} 2"), "EXEC".into()];
+    let crossing = "-CROSSSLOT Keys in request don't hash to the same slot";
+    assert_eq!(run(&mut client, &lines), ["+OK", crossing, aborted]);
+    // Each of them is right, all together are not.
+    let lines = [
+        "MULTI".into(),
+        format!("SET {one} 2"),
+        format!("SET {two} 2"),
+        "EXEC".into(),
+        "EXEC".into(),
+        format!("GET {one}"),
+    ];
+    let replies = run(&mut client, &lines);
+    assert_eq!(replies[3..], [crossing, "-ERR EXEC without MULTI", "1"]);
+    // The control plane cannot answer in time for its place among the replies.
+    let lines = ["MULTI", "CLUSTER BUMPEPOCH", "CLUSTER MYID", "EXEC"];
+    let replies: Vec<String> = lines.iter().map(|line| client.line(line)).collect();
+    assert!(replies[3].starts_with("[-ERR Command not allowed inside a transaction "));
+    assert!(client.line("CLUSTER HELP").contains("KEYSLOT"));
 }

@@ -1,7 +1,7 @@
 //! What a server says about itself, and how it is configured while it runs.
 
 use crate::client::show;
-use crate::server::Server;
+use crate::server::{Home, Program, Server, until};
 use wire::value::Value;
 
 #[test]
@@ -15,17 +15,107 @@ fn command_lists_what_there_is() {
         Value::Array(names) => names.iter().map(show).collect(),
         other => panic!("COMMAND LIST answered {}", show(&other)),
     };
-    assert_eq!(names.len() as i64, count);
-    for name in ["get", "set", "del", "exists", "incr", "ping", "config", "info", "bgsave"] {
+    let whole = names.iter().filter(|name| !name.contains('|')).count();
+    assert_eq!(whole as i64, count);
+    for name in ["get", "set", "del", "incr", "ping", "config", "config|get", "info", "bgsave"] {
         assert!(names.iter().any(|listed| listed == name), "{name} is not listed");
     }
-    let get = "[get :2 [+readonly +fast] :1 :1 :1 [+@read +@string +@fast] [] ";
-    assert!(client.line("COMMAND INFO GET").starts_with(&format!("[{get}")));
+    let spec = "[flags [+RO +access] begin_search [type index spec [index :1]] \
+                find_keys [type range spec [lastkey :0 keystep :1 limit :0]]]";
+    let get = "get :2 [+readonly +fast] :1 :1 :1 [+@read +@string +@fast] []";
+    assert_eq!(client.line("COMMAND INFO GET"), format!("[[{get} [{spec}] []]]"));
     assert_eq!(client.line("COMMAND INFO nosuch"), "[(null)]");
     let docs = client.line("COMMAND DOCS get nosuch");
     assert!(docs.starts_with("[get [summary "), "{docs}");
     assert!(docs.contains("since 1.0.0") && docs.contains("group string"), "{docs}");
     assert_eq!(client.line("COMMAND GETKEYS set a b"), "[a]");
+}
+
+#[test]
+fn command_answers_as_at_redis() {
+    let ours = Server::start();
+    let theirs = Server::of(Program::Redis, Home::new(), &["--save", ""]);
+    for line in [
+        "COMMAND INFO mset get rename copy nosuch",
+        "COMMAND INFO object|encoding config|get config|nosuch",
+        "COMMAND LIST FILTERBY PATTERN *getrange",
+        "COMMAND LIST FILTERBY PATTERN multi",
+        "COMMAND LIST FILTERBY MODULE any",
+        "COMMAND LIST FILTERBY ACLCAT nosuch",
+        "COMMAND LIST FILTERBY other x",
+        "COMMAND LIST FILTERBY pattern",
+        "COMMAND LIST x",
+        "COMMAND GETKEYS mset a 1 b 2",
+        "COMMAND GETKEYS set a",
+        "COMMAND GETKEYS nosuch x",
+        "COMMAND GETKEYS ping x",
+        "COMMAND GETKEYS object encoding x",
+        "COMMAND GETKEYSANDFLAGS set a b",
+        "COMMAND GETKEYSANDFLAGS set a b GET",
+        "COMMAND GETKEYSANDFLAGS copy a b",
+        "COMMAND GETKEYSANDFLAGS rename a b",
+        "COMMAND GETKEYSANDFLAGS ping x",
+        "COMMAND COUNT x",
+        "COMMAND DOCS nosuch",
+    ] {
+        assert_eq!(ours.client().line(line), theirs.client().line(line), "{line}");
+    }
+}
+
+#[test]
+fn help_names_what_there_is() {
+    let server = Server::start();
+    let mut client = server.client();
+    let list = client.line("COMMAND LIST");
+    let names: Vec<&str> = list.trim_matches(['[', ']']).split(' ').collect();
+    for container in ["CLIENT", "COMMAND", "CONFIG", "LATENCY", "MEMORY", "SLOWLOG"] {
+        let Value::Array(lines) = client.ask(&[container, "HELP"]) else { panic!("{container}") };
+        let lines: Vec<String> = lines.iter().map(show).collect();
+        let head = format!("+{container} <subcommand> [<arg> [value] [opt] ...].");
+        assert!(lines[0].starts_with(&head), "{lines:?}");
+        let prefix = format!("{}|", container.to_ascii_lowercase());
+        let built: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(&prefix)).collect();
+        assert!(built.contains(&"help"), "{container}");
+        for name in built {
+            let name = format!("+{}", name.to_ascii_uppercase());
+            assert!(lines.contains(&name), "{container} HELP lacks {name}");
+        }
+    }
+    assert!(client.line("OBJECT HELP").contains("ENCODING"));
+    assert_eq!(client.line("CLUSTER HELP"), "-ERR This instance has cluster support disabled");
+    assert!(client.line("CONFIG HELP x").starts_with("-ERR wrong number of arguments"));
+}
+
+#[test]
+fn info_counts_clients() {
+    let server = Server::start();
+    let (mut client, mut other, mut waiting) = (server.client(), server.client(), server.client());
+    assert_eq!(other.line("WATCH a b"), "+OK");
+    waiting.send(&crate::client::requests(["WAIT 1 100000"]));
+    until("it waits", || (client.info("blocked_clients") == "1").then_some(()));
+    for (field, value) in [
+        ("connected_clients", "3"),
+        ("clients_in_timeout_table", "1"),
+        ("watching_clients", "1"),
+        ("total_watched_keys", "2"),
+        ("maxclients", "10000"),
+        ("tracking_clients", "0"),
+    ] {
+        assert_eq!(client.info(field), value, "{field}");
+    }
+    until("commands are seen to be many", || {
+        client.send(&crate::client::requests(["PING"; 500]));
+        (0..500).for_each(|_| drop(client.read()));
+        let rate: u64 = client.info("instantaneous_ops_per_sec").parse().expect("a number");
+        (rate > 10).then_some(())
+    });
+    let text = client.line("INFO everything");
+    let mut names: Vec<&str> = text.lines().filter_map(|line| line.split(':').next()).collect();
+    names.retain(|name| !name.is_empty());
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "a field is there twice");
 }
 
 #[test]
@@ -133,6 +223,11 @@ fn info_tells_and_counts() {
     assert_eq!(client.info("rdb_changes_since_last_save"), "2");
     assert!(client.info("cmdstat_get").starts_with("calls=3,"));
     assert!(client.info("cmdstat_get").ends_with(",rejected_calls=1,failed_calls=0"));
+    for line in ["CONFIG GET", "CONFIG NOSUCH", "CONFIG"] {
+        assert!(client.line(line).starts_with("-ERR "), "{line}");
+    }
+    assert!(client.info("cmdstat_config").contains("rejected_calls=1,"));
+    assert!(client.info("cmdstat_config|get").contains("rejected_calls=1,"));
     assert_eq!(client.info("db0"), "keys=1,expires=0,avg_ttl=0");
     assert!(client.info("latency_percentiles_usec_get").starts_with("p50="));
     let keyspace = client.line("INFO keyspace");

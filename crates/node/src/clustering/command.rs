@@ -48,6 +48,11 @@ impl Node {
             CommandId::ClusterReplicas | CommandId::ClusterSlaves => {
                 replicas(&topology, args[2], &mut reply);
             }
+            // The control plane's answer would come too late for its place among the replies.
+            _ if session.transaction.running.is_some() => {
+                reply.error("ERR Command not allowed inside a transaction");
+            }
+            CommandId::ClusterHelp => drop(front::command(id, args, &mut reply)),
             _ => self.ask_cluster(args, session, turn.out),
         }
     }

@@ -1,6 +1,7 @@
 //! Whether a request is for this node.
 
 use super::Clustering;
+use crate::admit::Refused;
 use crate::node::Node;
 use cluster::NodeView;
 use front::Session;
@@ -35,6 +36,19 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Refused::Elsewhere(refusal.to_string())
+    }
+}
+
+impl Refused {
+    /// Keys of several slots.
+    pub(crate) fn cross_slot() -> Self {
+        Refusal::CrossSlot.into()
+    }
+}
+
 impl Node {
     /// Decides on a request whose keys lie in `first` (the slot of its first key).
     pub(crate) fn route(
@@ -44,7 +58,7 @@ impl Node {
         first: u16,
         session: &Session,
         now: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Refused> {
         let Some(clustering) = &self.clustering else { return Ok(()) };
         let slot = if row.one_key {
             first
@@ -54,7 +68,17 @@ impl Node {
                 None => return Ok(()),
             }
         };
-        clustering.admit(row, slot, session, now, self.config.cluster_allow_reads_when_down)
+        let reads_when_down = self.config.cluster_allow_reads_when_down;
+        Ok(clustering.admit(row, slot, session, now, reads_when_down)?)
+    }
+
+    /// The slot of all keys of a request; `None` when it has none.
+    pub(crate) fn slot_of(
+        &self,
+        row: &'static Command,
+        args: &[&[u8]],
+    ) -> Result<Option<u16>, Refused> {
+        Ok(common_slot(row, args)?)
     }
 }
 
@@ -94,7 +118,7 @@ impl Clustering {
         if owner.myself {
             return if write && !self.lease.allows(now) { Err(Refusal::Down) } else { Ok(()) };
         }
-        let reads_here = session.readonly && row.flags.has(flag::READONLY);
+        let reads_here = session.modes.readonly && row.flags.has(flag::READONLY);
         if reads_here && topology.me().primary == Some(owner.id) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ mod rewrite;
 mod rows;
 mod special;
 
-pub use field::{OutputLimit, OutputLimits, Share};
+pub use crate::client_limits::{ClientLimits, ClientMemory, OutputLimit, OutputLimits};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
 pub use rewrite::{page, rewrite};
@@ -34,18 +34,12 @@ pub struct Config {
     pub databases: u32,
     /// `requirepass`; empty: none.
     pub requirepass: String,
-    /// `maxclients`.
-    pub maxclients: u32,
-    /// `timeout`, in seconds; 0: never.
-    pub timeout: u64,
     /// `slowlog-log-slower-than`, in microseconds; negative: off.
     pub slowlog_slower_than: i64,
     /// `slowlog-max-len`.
     pub slowlog_max_len: usize,
     /// `proto-max-bulk-len`, in bytes.
     pub max_bulk: u64,
-    /// `client-query-buffer-limit`, in bytes.
-    pub max_query: usize,
     /// `save`, as written.
     pub save: String,
     /// `appendonly`.
@@ -90,31 +84,27 @@ pub struct Config {
     pub repl_ping_period: u64,
     /// `repl-backlog-size`, in bytes.
     pub repl_backlog_size: u64,
-    /// `rdbcompression`.
-    pub rdbcompression: bool,
-    /// `rdbchecksum`.
-    pub rdbchecksum: bool,
-    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
-    pub rdb_key_save_delay: i64,
+    /// How snapshots are written.
+    pub rdb: Rdb,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_save_error: bool,
-    /// What is about clients as a whole.
-    pub clients: Clients,
+    /// What is asked of clients.
+    pub clients: ClientLimits,
     /// What is about the process.
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
     pub kept: BTreeMap<&'static str, String>,
 }
 
-/// Settings about clients as a whole.
+/// How snapshots are written.
 #[derive(Clone, Debug)]
-pub struct Clients {
-    /// `client-output-buffer-limit`.
-    pub output: OutputLimits,
-    /// `maxmemory-clients`.
-    pub memory: Share,
-    /// `tcp-keepalive`, in seconds; 0: off.
-    pub keepalive: u64,
+pub struct Rdb {
+    /// `rdbcompression`.
+    pub compression: bool,
+    /// `rdbchecksum`.
+    pub checksum: bool,
+    /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
+    pub key_save_delay: i64,
 }
 
 /// Settings about the process and its face to the system.
@@ -153,12 +143,9 @@ impl Default for Config {
             bind: String::from("* -::*"),
             databases: 16,
             requirepass: String::new(),
-            maxclients: 10_000,
-            timeout: 0,
             slowlog_slower_than: 10_000,
             slowlog_max_len: 128,
             max_bulk: 512 << 20,
-            max_query: 1 << 30,
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
             dbfilename: String::from("dump.rdb"),
@@ -181,20 +168,12 @@ impl Default for Config {
             repl_timeout: 60,
             repl_ping_period: 10,
             repl_backlog_size: 1 << 20,
-            rdbcompression: true,
-            rdbchecksum: true,
-            rdb_key_save_delay: 0,
+            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
             stop_writes_on_save_error: true,
-            clients: Clients::default(),
+            clients: ClientLimits::default(),
             process: Process::default(),
             kept: BTreeMap::new(),
         }
-    }
-}
-
-impl Default for Clients {
-    fn default() -> Self {
-        Clients { output: OutputLimits::DEFAULT, memory: Share::Bytes(0), keepalive: 300 }
     }
 }
 

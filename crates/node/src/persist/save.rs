@@ -13,10 +13,11 @@ use wire::reply::Reply;
 const RETRY_SECS: u64 = 5;
 
 impl Node {
-    /// BGSAVE.
+    /// BGSAVE; inside a transaction it waits for the end of the turn.
     pub(crate) fn bgsave(
         &mut self,
         words: &[&[u8]],
+        session: &Session,
         now: Now,
         out: &mut Out,
         buffer: &mut Reply<'_>,
@@ -26,11 +27,12 @@ impl Node {
             [word] if word.eq_ignore_ascii_case(b"schedule") => true,
             _ => return buffer.error("ERR syntax error"),
         };
-        if self.persist.export.is_none() {
+        let inside = session.transaction.running.is_some();
+        if self.persist.export.is_none() && !inside {
             self.start_save(now, out);
             return buffer.simple("Background saving started");
         }
-        if !schedule {
+        if self.persist.export.is_some() && !schedule && !inside {
             return buffer.error("ERR Background save already in progress");
         }
         self.persist.scheduled = true;
@@ -69,7 +71,7 @@ impl Node {
             ("aof-base", "0"),
         ];
         let options =
-            Options { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum };
+            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
         let mut export =
             Export::to_file(&mut self.data.keyspace, &aux, paths, options, now.mono, out);
         export.changes = self.data.changes;
@@ -84,7 +86,7 @@ impl Node {
             self.start_save(now, out);
         }
         let Some(export) = &mut self.persist.export else { return };
-        let delay = self.config.rdb_key_save_delay;
+        let delay = self.config.rdb.key_save_delay;
         export.pace(&mut self.data.keyspace, delay, now.mono);
         // A bucket at a time, where each key is meant to take its time.
         let units = if delay == 0 { units } else { units.min(1) };

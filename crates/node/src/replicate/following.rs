@@ -69,6 +69,8 @@ impl Node {
 
     /// Becomes a replica of `target`; the data stays until a snapshot has come whole.
     pub(crate) fn follow(&mut self, target: Target, now: Now, out: &mut Out) {
+        // What a transaction did before belongs to the history that ends here.
+        self.flush_pending();
         self.leave_primary(now, out);
         self.unblock_waits(out);
         self.replication.refused = None;

@@ -21,6 +21,18 @@ pub(crate) struct Wait {
     deadline: Option<Instant>,
 }
 
+impl Wait {
+    /// Whether it ends by itself.
+    pub(crate) fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// Whether it is this client's.
+    pub(crate) fn is_of(&self, conn: ConnId) -> bool {
+        self.conn == conn
+    }
+}
+
 impl Node {
     /// REPLCONF.
     pub(crate) fn replconf(&mut self, args: &[&[u8]], session: &Session, turn: &mut Turn<'_>) {
@@ -177,7 +189,7 @@ impl Node {
             ("aof-base", "0"),
         ];
         let options =
-            Options { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum };
+            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
         let count = waiting.len();
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,
@@ -270,7 +282,7 @@ impl Node {
         };
         let replicas = usize::try_from(replicas).unwrap_or(0);
         let have = self.replication.replicas.acknowledged(session.written);
-        if have >= replicas {
+        if have >= replicas || session.transaction.running.is_some() {
             return reply.integer(have as i64);
         }
         session.waiting = true;
@@ -278,6 +290,25 @@ impl Node {
         let wait = Wait { conn: session.conn, position: session.written, replicas, deadline };
         self.replication.waits.push(wait);
         self.ask_positions();
+    }
+
+    /// Ends a client's WAIT before its time, with an error if so wanted; whether there was one.
+    pub(crate) fn unblock_wait(&mut self, conn: ConnId, failing: bool, out: &mut Out) -> bool {
+        let waits = &mut self.replication.waits;
+        let Some(at) = waits.iter().position(|wait| wait.conn == conn) else { return false };
+        let wait = waits.remove(at);
+        let have = self.replication.replicas.acknowledged(wait.position);
+        let text = if failing {
+            String::from("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")
+        } else {
+            format!(":{have}\r\n")
+        };
+        if let Some(session) = self.sessions.get_mut(conn) {
+            session.waiting = false;
+            out.queue(conn, text.as_bytes());
+            out.act(Action::ResumeReads { conn });
+        }
+        true
     }
 
     /// Answers the clients of WAIT whose time or replicas have come.

@@ -23,12 +23,21 @@ impl Node {
         else {
             return;
         };
+        let mut select = Vec::new();
         if replication.selected != Some(db) {
             replication.selected = Some(db);
-            let mut select = Vec::new();
             encode(&[b"SELECT", db.to_string().as_bytes()], &mut select);
-            backlog.push(&select);
         }
+        if let Some(pending) = &mut self.data.pending {
+            pending.commands += commands + u32::from(verbatim);
+            pending.bytes.extend_from_slice(&select);
+            pending.bytes.extend_from_slice(&self.data.stream);
+            if verbatim {
+                encode(args, &mut pending.bytes);
+            }
+            return;
+        }
+        backlog.push(&select);
         let bracket = commands + u32::from(verbatim) > 1;
         if bracket {
             backlog.push(b"*1\r\n$5\r\nMULTI\r\n");
@@ -48,7 +57,10 @@ impl Node {
 
     /// Removes keys whose time has come and nobody asked for, on a primary.
     pub(crate) fn expire(&mut self, units: u32, now: Now, out: &mut Out) {
-        if self.replication.link.is_some() || self.persist.loading.is_some() {
+        if self.replication.link.is_some()
+            || self.persist.loading.is_some()
+            || self.clients.pause.is_on()
+        {
             return;
         }
         let mut gone = Vec::new();
@@ -95,6 +107,9 @@ impl Node {
 
     /// Puts a heartbeat into the stream when it is time; only a primary without a primary does.
     pub(crate) fn heartbeat(&mut self, now: Now) {
+        if self.clients.pause.is_on() {
+            return;
+        }
         let replication = &mut self.replication;
         let due =
             now.mono.since(replication.pinged).as_millis() >= self.config.repl_ping_period * 1000;
@@ -110,6 +125,7 @@ impl Node {
     /// Asks all replicas for their positions.
     pub(crate) fn ask_positions(&mut self) {
         if let Some(backlog) = &mut self.replication.backlog
+            && !self.clients.pause.is_on()
             && self.replication.link.is_none()
         {
             backlog.push(GETACK);

@@ -10,7 +10,7 @@
 
 use std::ffi::{c_uint, c_void};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 use std::thread::{self, Thread};
 use tikv_jemalloc_sys::{extent_hooks_s, extent_hooks_t, mallctl};
@@ -37,14 +37,48 @@ static END: AtomicUsize = AtomicUsize::new(0);
 /// one moment.
 static REPORT: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 static WANTED: AtomicBool = AtomicBool::new(false);
+/// What the machine's thread had allocated and not freed at the time of the report.
+static MARK: AtomicI64 = AtomicI64::new(0);
+static COUNTERS: OnceLock<Counters> = OnceLock::new();
 
-/// The last report, if the thread is there to make one; asks for the next.
+/// Bytes that the machine's thread has ever allocated, and freed: jemalloc's own counters.
+struct Counters {
+    allocated: *const AtomicU64,
+    freed: *const AtomicU64,
+}
+
+// SAFETY: they point into the state of a thread that lives as long as the program, or nearly so:
+// the machine's. It writes whole words, which are read as such.
+unsafe impl Send for Counters {}
+// SAFETY: as above.
+unsafe impl Sync for Counters {}
+
+impl Counters {
+    /// Those of the calling thread.
+    fn of_this_thread() -> Option<Self> {
+        Some(Counters {
+            allocated: read_setting::<*const AtomicU64>(c"thread.allocatedp")?,
+            freed: read_setting::<*const AtomicU64>(c"thread.deallocatedp")?,
+        })
+    }
+
+    /// Bytes allocated and not freed; less than nothing when others' are freed here.
+    fn held(&self) -> i64 {
+        // SAFETY: see above.
+        let (allocated, freed) = unsafe { (&*self.allocated, &*self.freed) };
+        allocated.load(Relaxed).wrapping_sub(freed.load(Relaxed)) as i64
+    }
+}
+
+/// The last report, if the thread is there to make one, and what the machine's thread has allocated
+/// since; asks for the next.
 pub(super) fn last_report() -> Option<(u64, u64)> {
-    let thread = THREAD.get()?;
+    let (thread, counters) = (THREAD.get()?, COUNTERS.get()?);
     let [allocated, active] = [0, 1].map(|n: usize| REPORT[n].load(Relaxed));
+    let since = counters.held() - MARK.load(Relaxed);
     WANTED.store(true, Relaxed);
     thread.unpark();
-    (allocated > 0).then_some((allocated, active))
+    (allocated > 0).then(|| (allocated.saturating_add_signed(since), active))
 }
 
 /// Address space that extents are cut from.
@@ -72,6 +106,9 @@ pub fn keep_memory_ready() -> bool {
     let spawned = thread::Builder::new().name("memory".into()).spawn(touch_ahead);
     let Ok(handle) = spawned else { return false };
     THREAD.get_or_init(|| handle.thread().clone());
+    if let Some(counters) = Counters::of_this_thread() {
+        COUNTERS.get_or_init(|| counters);
+    }
     let hooks = extent_hooks_s { alloc: Some(alloc), split: Some(split), ..before };
     // It must live as long as the arena.
     let mut hooks: *mut extent_hooks_t = Box::leak(Box::new(hooks));
@@ -219,6 +256,7 @@ fn touch_ahead() {
         thread::park();
         if WANTED.swap(false, Relaxed) {
             let (allocated, active) = super::measure();
+            MARK.store(COUNTERS.get().map_or(0, Counters::held), Relaxed);
             REPORT[0].store(allocated, Relaxed);
             REPORT[1].store(active, Relaxed);
         }

@@ -239,3 +239,66 @@ fn a_replica_hides_what_has_expired_and_refuses_writes() {
     d.assert_equal(1, 0);
     assert_eq!(d.ask(1, "DBSIZE"), ":0");
 }
+
+#[test]
+fn a_transaction_goes_into_the_stream_as_one_piece() {
+    let mut d = Deployment::new(31, 3);
+    d.attach(1, 0);
+    d.attach(2, 1);
+    let run = |d: &mut Deployment, lines: &[&str]| -> String {
+        let last = lines.iter().map(|words| d.ask(0, words)).last();
+        last.unwrap_or_default()
+    };
+    let offset =
+        |d: &mut Deployment| -> u64 { d.info(0, "master_repl_offset").parse().expect("a number") };
+    run(&mut d, &["SELECT 0", "SET first 1"]);
+    // Reads and failures leave nothing in it; one effect needs no brackets.
+    let before = offset(&mut d);
+    assert_eq!(run(&mut d, &["MULTI", "GET k", "GET l", "EXEC"]), "(null) (null)");
+    assert_eq!(offset(&mut d), before);
+    run(&mut d, &["MULTI", "SET k 1", "GET k", "EXEC"]);
+    let one = line("SET k 1").len() as u64;
+    assert_eq!(offset(&mut d), before + one);
+    run(&mut d, &["MULTI", "SET k 2", "SET k 3", "EXEC"]);
+    let brackets = (line("MULTI").len() + line("EXEC").len()) as u64;
+    assert_eq!(offset(&mut d), before + 3 * one + brackets);
+    // Several databases, an effect of two commands, and an error in the middle.
+    run(&mut d, &["SET gone 1 PX 20", "SET word x"]);
+    d.world.run_for(Span::millis(30));
+    let lines = ["MULTI", "SET gone 2", "SELECT 2", "INCR n", "MOVE n 1", "SELECT 0", "INCR word"];
+    run(&mut d, &lines);
+    run(&mut d, &["SWAPDB 0 2", "EXEC", "SELECT 0", "SET last 1"]);
+    d.assert_equal(1, 0);
+    d.assert_equal(2, 0);
+}
+
+#[test]
+fn a_key_that_had_expired_when_it_was_watched_may_be_removed() {
+    let mut d = Deployment::new(32, 1);
+    for (between, expected) in [
+        (&["EXISTS k"][..], "PONG"),
+        (&["GET k", "DEL k"], "PONG"),
+        (&["FLUSHALL"], "PONG"),
+        (&["SWAPDB 0 1"], "PONG"),
+        (&["SET k 2"], "(null)"),
+        (&["SET k 2", "DEL k"], "(null)"),
+    ] {
+        let other = d.client(0);
+        d.ask(0, "FLUSHALL");
+        d.ask(0, "SET k 1 PX 3");
+        // Less than until the search for expired keys.
+        d.world.run_for(Span::millis(8));
+        assert_eq!(d.ask(0, "DBSIZE"), ":1", "{between:?}");
+        d.ask(0, "WATCH k");
+        for words in between {
+            other.borrow_mut().replies.clear();
+            other.borrow_mut().outgoing.push_back(line(words));
+            let desk = std::rc::Rc::clone(&other);
+            let answered = d.world.run_until(Span::secs(1), |_| !desk.borrow().replies.is_empty());
+            assert!(answered, "{words}");
+        }
+        assert_eq!(d.ask(0, "MULTI"), "OK");
+        d.ask(0, "PING");
+        assert_eq!(d.ask(0, "EXEC"), expected, "{between:?}");
+    }
+}

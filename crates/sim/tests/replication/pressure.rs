@@ -29,7 +29,7 @@ fn written(desk: &Rc<RefCell<Desk>>) -> usize {
 fn a_replica_that_takes_nothing_slows_writers_and_is_then_given_up() {
     let mut d = Deployment::with(7, 2, |config| {
         config.repl_backlog_size = 1 << 30;
-        config.rdbcompression = false;
+        config.rdb.compression = false;
     });
     let writer = d.client(0);
     write_all(&writer, b'a');

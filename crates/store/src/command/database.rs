@@ -36,7 +36,7 @@ fn try_swap(data: &mut Data<'_>, request: &Request<'_>) -> Result<(), &'static s
     };
     let (a, b) = (known(a)?, known(b)?);
     if a != b {
-        data.keyspace.swap(a, b);
+        data.keyspace.swap(a, b, data.now);
     }
     data.effects.verbatim(1);
     Ok(())

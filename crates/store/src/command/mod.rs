@@ -8,12 +8,14 @@ mod arithmetic;
 mod database;
 mod expiry;
 mod generic;
+mod lcs;
 mod long_double;
 mod moving;
 mod object;
 mod options;
 mod string;
 mod substring;
+mod transfer;
 mod walk;
 
 pub use args::Args;
@@ -120,7 +122,7 @@ pub fn handler(id: CommandId) -> Option<Handler> {
 const HANDLERS: [Option<Handler>; wire::command::COUNT] = {
     let mut table = [None; wire::command::COUNT];
     let mut family = 0;
-    let families: [&[(CommandId, Handler)]; 9] = [
+    let families: [&[(CommandId, Handler)]; 11] = [
         string::HANDLERS,
         substring::HANDLERS,
         arithmetic::HANDLERS,
@@ -130,6 +132,8 @@ const HANDLERS: [Option<Handler>; wire::command::COUNT] = {
         walk::HANDLERS,
         database::HANDLERS,
         object::HANDLERS,
+        lcs::HANDLERS,
+        transfer::HANDLERS,
     ];
     while family < families.len() {
         let mut row = 0;

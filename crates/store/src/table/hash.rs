@@ -4,7 +4,7 @@ use siphasher::sip::SipHasher13;
 
 /// The hash of a key. Its leading bits are the key's position, its low ones the tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Hash(pub(super) u64);
+pub struct Hash(pub(crate) u64);
 
 /// SipHash-1-3 under a key that clients cannot know, so that they cannot choose colliding keys.
 #[derive(Clone, Copy)]

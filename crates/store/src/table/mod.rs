@@ -56,6 +56,8 @@ pub struct Table {
     hasher: Hasher,
     /// The database a running snapshot knows this table by.
     pub(crate) label: u32,
+    /// The database it is in now.
+    pub(crate) database: u32,
 }
 
 // SAFETY: a table owns its segments and entries, and nothing else refers to them.
@@ -155,6 +157,7 @@ impl Table {
             footprint: 0,
             hasher,
             label: 0,
+            database: 0,
         }
     }
 
@@ -583,6 +586,9 @@ impl<'t> Edit<'t, '_> {
         let entry = Entry::new(self.key, value, expires);
         entry.set_access(self.access);
         let hash = self.hash.0;
+        if self.snapshot.is_attentive() {
+            self.tell_watchers();
+        }
         loop {
             let segment = self.table.segment(hash);
             if self.snapshot.is_running() {
@@ -613,12 +619,22 @@ impl<'t> Edit<'t, '_> {
         }
     }
 
+    /// The entry is about to change: whoever must see it as it was, or know of it, does.
     #[inline]
     fn capture(&mut self, place: Place) {
-        if self.snapshot.is_running() {
-            let bucket = self.table.bucket_index(self.hash.0, place);
-            self.table.capture(self.hash.0, bucket, self.snapshot);
+        if self.snapshot.is_attentive() {
+            self.tell_watchers();
+            if self.snapshot.is_running() {
+                let bucket = self.table.bucket_index(self.hash.0, place);
+                self.table.capture(self.hash.0, bucket, self.snapshot);
+            }
         }
+    }
+
+    #[cold]
+    fn tell_watchers(&mut self) {
+        let (db, hash) = (self.table.database, self.hash);
+        self.snapshot.watch(|watched| watched.touch(db, hash));
     }
 
     /// Removes the key; whether it was there.

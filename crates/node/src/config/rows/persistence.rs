@@ -42,12 +42,12 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Int(i32::MIN as i64, INT),
         "0",
         Access::Mutable,
-        slot!(rdb_key_save_delay),
+        slot!(rdb.key_save_delay),
     )
     .hidden(),
     ignored("rdb-save-incremental-fsync", Kind::Bool, "yes", Access::Mutable),
-    obeyed("rdbchecksum", Kind::Bool, "yes", Access::Fixed, slot!(rdbchecksum)),
-    obeyed("rdbcompression", Kind::Bool, "yes", Access::Mutable, slot!(rdbcompression)),
+    obeyed("rdbchecksum", Kind::Bool, "yes", Access::Fixed, slot!(rdb.checksum)),
+    obeyed("rdbcompression", Kind::Bool, "yes", Access::Mutable, slot!(rdb.compression)),
     ignored("sanitize-dump-payload", Kind::Enum(&["no", "yes", "clients"]), "no", Access::Mutable),
     obeyed(
         "save",

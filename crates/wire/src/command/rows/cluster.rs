@@ -92,6 +92,7 @@ pub(super) const ROWS: [Command; 32] = [
         .tips(&["nondeterministic_output"]),
     command(Id::ClusterHelp, "help", 2, LOADING | STALE, NONE)
         .about("5.0.0", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Cluster),
     command(Id::ClusterInfo, "info", 2, STALE, NONE)
         .about("3.0.0", "O(1)", "Reports the state of the cluster.")

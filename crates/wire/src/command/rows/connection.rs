@@ -56,9 +56,11 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("6.0.0", "O(1)", "Tells where invalidations are sent.")
+    .built()
     .within(Id::Client),
     command(Id::ClientHelp, "help", 2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("5.0.0", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Client),
     command(Id::ClientId, "id", 2, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("5.0.0", "O(1)", "Tells the connection's number.")
@@ -77,6 +79,7 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("2.4.0", "O(N)", "Closes connections.")
+    .built()
     .within(Id::Client),
     command(
         Id::ClientList,
@@ -111,9 +114,11 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("3.0.0", "O(1)", "Holds commands back for a time.")
+    .built()
     .within(Id::Client),
     command(Id::ClientReply, "reply", 3, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("3.2.0", "O(1)", "Turns replies on and off.")
+        .built()
         .within(Id::Client),
     command(Id::ClientSetinfo, "setinfo", 4, NOSCRIPT | LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("7.2.0", "O(1)", "Names the client library and its version.")
@@ -142,6 +147,7 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("6.2.0", "O(1)", "Shows how this connection tracks keys.")
+    .built()
     .within(Id::Client),
     command(
         Id::ClientUnblock,
@@ -151,6 +157,7 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("5.0.0", "O(log N)", "Wakes a blocked client.")
+    .built()
     .within(Id::Client),
     command(
         Id::ClientUnpause,
@@ -160,6 +167,7 @@ pub(super) const ROWS: [Command; 26] = [
         IN_CONNECTION,
     )
     .about("6.2.0", "O(N)", "Lets held-back commands go on.")
+    .built()
     .within(Id::Client),
     command(Id::Echo, "echo", 2, LOADING | STALE | FAST, IN_CONNECTION)
         .about("1.0.0", "O(1)", "Replies with its argument.")

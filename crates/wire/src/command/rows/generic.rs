@@ -27,6 +27,7 @@ pub(super) const ROWS: [Command; 34] = [
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"]),
     command(Id::Dump, "dump", 2, READONLY, IN_KEYSPACE)
         .about("2.6.0", "O(1)", "Serializes the value of a key.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: RO | ACCESS }])
         .tips(&["nondeterministic_output"]),
     command(Id::Exists, "exists", -2, READONLY | FAST, IN_KEYSPACE)
@@ -160,6 +161,7 @@ pub(super) const ROWS: [Command; 34] = [
         ]),
     command(Id::Restore, "restore", -4, WRITE | DENYOOM, IN_KEYSPACE | IN_DANGEROUS)
         .about("2.6.0", "O(1)", "Makes a key from a serialized value.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: OW | UPDATE }]),
     command(Id::Scan, "scan", -2, READONLY | TOUCHES_ARBITRARY_KEYS, IN_KEYSPACE)
         .about("2.8.0", "O(1)", "Walks the keys step by step.")

@@ -113,9 +113,11 @@ pub(super) const ROWS: [Command; 76] = [
         IN_CONNECTION,
     )
     .about("7.0.0", "O(N)", "Finds the keys in a command line and how each is used.")
+    .built()
     .within(Id::Command),
     command(Id::CommandHelp, "help", 2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("5.0.0", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Command),
     command(Id::CommandInfo, "info", -2, LOADING | STALE | SENTINEL, IN_CONNECTION)
         .about("2.8.13", "O(N)", "Describes the given commands.")
@@ -143,6 +145,7 @@ pub(super) const ROWS: [Command; 76] = [
         .within(Id::Config),
     command(Id::ConfigHelp, "help", 2, LOADING | STALE, NONE)
         .about("5.0.0", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Config),
     command(Id::ConfigResetstat, "resetstat", 2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.0.0", "O(1)", "Sets the statistics back to zero.")
@@ -209,6 +212,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyHelp, "help", 2, LOADING | STALE, NONE)
         .about("2.8.13", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Latency),
     command(Id::LatencyHistogram, "histogram", -2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("7.0.0", "O(N)", "Shows how long commands took, as histograms.")
@@ -249,6 +253,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::MemoryHelp, "help", 2, LOADING | STALE, NONE)
         .about("4.0.0", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Memory),
     command(Id::MemoryMallocStats, "malloc-stats", 2, NONE, NONE)
         .about("4.0.0", "", "Reports the allocator's own figures.")
@@ -292,11 +297,9 @@ pub(super) const ROWS: [Command; 76] = [
     command(Id::ModuleUnload, "unload", 3, NO_ASYNC_LOADING | ADMIN | NOSCRIPT | PROTECTED, NONE)
         .about("4.0.0", "O(1)", "Unloads a module.")
         .within(Id::Module),
-    command(Id::Monitor, "monitor", 1, ADMIN | NOSCRIPT | LOADING | STALE, NONE).about(
-        "1.0.0",
-        "",
-        "Streams every command the server runs.",
-    ),
+    command(Id::Monitor, "monitor", 1, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
+        .about("1.0.0", "", "Streams every command the server runs.")
+        .built(),
     command(Id::Psync, "psync", -3, NO_ASYNC_LOADING | ADMIN | NO_MULTI | NOSCRIPT, NONE)
         .about("2.8.0", "", "Asks a primary for its stream, from an offset on.")
         .built(),
@@ -315,6 +318,7 @@ pub(super) const ROWS: [Command; 76] = [
         IN_KEYSPACE | IN_DANGEROUS,
     )
     .about("3.0.0", "O(1)", "Restores a key that is on its way between cluster nodes.")
+    .built()
     .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(0, 1, 0), uses: OW | UPDATE }])
     .system(),
     command(
@@ -353,6 +357,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["request_policy:all_nodes", "nondeterministic_output"]),
     command(Id::SlowlogHelp, "help", 2, LOADING | STALE, NONE)
         .about("6.2.0", "O(1)", "Describes the subcommands.")
+        .built()
         .within(Id::Slowlog),
     command(Id::SlowlogLen, "len", 2, ADMIN | LOADING | STALE, NONE)
         .about("2.2.12", "O(1)", "Counts the entries of the slow log.")

@@ -88,6 +88,7 @@ pub(super) const ROWS: [Command; 22] = [
         }]),
     command(Id::Lcs, "lcs", -3, READONLY, IN_STRING)
         .about("7.0.0", "O(N*M)", "Finds the longest common subsequence of two strings.")
+        .built()
         .keys(&[KeySpec { begin: Begin::Index(1), find: Find::Range(1, 1, 0), uses: RO | ACCESS }]),
     command(Id::Mget, "mget", -2, READONLY | FAST, IN_STRING)
         .about("1.0.0", "O(N)", "Reads several strings.")

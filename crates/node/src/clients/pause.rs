@@ -1,0 +1,116 @@
+//! CLIENT PAUSE: requests wait, and nothing else changes data or moves the stream meanwhile.
+
+use crate::execute::{Call, Turn};
+use crate::node::Node;
+use front::{Kind, Requests, Session, gate};
+use machine::{Instant, Now, Out, Span};
+use wire::command::{Command, CommandId, flag};
+use wire::number;
+use wire::reply::Reply;
+
+/// Until when clients are held back, and which of their requests.
+#[derive(Default)]
+pub(crate) struct Pause {
+    until: Option<Instant>,
+    /// All requests wait, not only those that may write.
+    all: bool,
+}
+
+impl Pause {
+    /// Whether there is one.
+    pub(crate) fn is_on(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// When it ends.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Ends it.
+    pub(crate) fn end(&mut self) {
+        *self = Pause::default();
+    }
+}
+
+impl Node {
+    /// CLIENT PAUSE. A longer pause, or one of all requests, is not cut short by another.
+    pub(super) fn pause(&mut self, words: &[&[u8]], now: Now, reply: &mut Reply<'_>) {
+        let mut all = true;
+        if let [_, mode, rest @ ..] = words {
+            all = match mode.to_ascii_lowercase().as_slice() {
+                b"write" if rest.is_empty() => false,
+                b"all" if rest.is_empty() => true,
+                _ if !rest.is_empty() => return reply.error("ERR syntax error"),
+                _ => return reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+            };
+        }
+        let Some(millis) = number::parse_i64(words[0]) else {
+            return reply.error("ERR timeout is not an integer or out of range");
+        };
+        let Ok(millis) = u64::try_from(millis) else {
+            return reply.error("ERR timeout is negative");
+        };
+        // As far as the clock reaches.
+        let millis = millis.min(u64::MAX / 4_000_000);
+        let pause = &mut self.clients.pause;
+        let until = now.mono + Span::millis(millis);
+        pause.until = Some(pause.until.map_or(until, |before| before.max(until)));
+        pause.all |= all;
+        self.close_gates();
+        reply.ok();
+    }
+
+    /// What of a pause is due by time.
+    pub(crate) fn tick_pause(&mut self, now: Now) {
+        if self.clients.pause.until.is_some_and(|until| until <= now.mono) {
+            self.clients.pause.end();
+            self.close_gates();
+        }
+    }
+
+    /// Keeps a request for the end of the pause, if it has to wait for that.
+    pub(crate) fn hold_back(
+        &mut self,
+        row: &'static Command,
+        session: &mut Session,
+        call: &Call<'_>,
+    ) -> bool {
+        if !self.clients.pause.is_on() || self.kind(session.conn) == Kind::Replica {
+            return false;
+        }
+        let queue = session.transaction.queue.as_ref().filter(|_| row.id == CommandId::Exec);
+        let writes = row.flags.has(flag::WRITE)
+            || row.flags.has(flag::MAY_REPLICATE)
+            || queue.is_some_and(|queue| queue.demands & gate::WRITE != 0);
+        if !writes && !self.clients.pause.all {
+            return false;
+        }
+        let mut requests = Requests::default();
+        requests.push(row, call.request.args, call.request.bodies);
+        session.waiting = true;
+        self.clients.postponed.push((session.conn, requests));
+        true
+    }
+
+    /// Runs what was held back, once there is no pause.
+    pub(crate) fn go_on(&mut self, now: Now, out: &mut Out) {
+        if self.clients.pause.is_on() || self.clients.postponed.is_empty() {
+            return;
+        }
+        for (conn, requests) in std::mem::take(&mut self.clients.postponed) {
+            let Some(mut session) = self.sessions.take(conn) else { continue };
+            session.waiting = false;
+            let mut buffer = out.take_reply(conn);
+            let before = buffer.len();
+            let ticks = out.ticks();
+            let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
+            let (_, args, bodies) = requests.get(0);
+            self.execute_kept(&mut session, &args, bodies, &mut turn);
+            if !session.waiting {
+                out.act(machine::Action::ResumeReads { conn });
+            }
+            self.hand_over(session, buffer, before, out);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The suite itself: where it comes from, how a file of it is run, and what it reports.
+
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+const OBTAIN: &str = include_str!("suite.sh");
+/// No file may take longer.
+const PATIENCE: Duration = Duration::from_secs(900);
+/// Nor may it be silent for longer.
+const SILENCE: Duration = Duration::from_secs(240);
+
+/// The suite's folder.
+pub(crate) struct Suite {
+    folder: PathBuf,
+}
+
+/// What became of one test.
+pub(crate) enum Outcome {
+    Passed,
+    Failed(String),
+}
+
+/// What became of one file.
+pub(crate) struct Report {
+    pub(crate) tests: Vec<(String, Outcome)>,
+    /// Why it was left before its end, if it was.
+    pub(crate) aborted: Option<String>,
+    pub(crate) took: Duration,
+}
+
+impl Suite {
+    /// Downloads it unless it is there, and puts our binary under the names it expects.
+    pub(crate) fn obtain(ours: &Path) -> Result<Self> {
+        let ours = ours.canonicalize().with_context(|| format!("{}", ours.display()))?;
+        let home = std::env::var_os("HOME").context("HOME is not set")?;
+        let cache = Path::new(&home).join(".cache/holdfast-peers");
+        let output = Command::new("bash").args(["-c", OBTAIN, "suite"]).arg(&cache).output()?;
+        if !output.status.success() {
+            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+        for name in ["server", "cli", "benchmark", "check-rdb", "check-aof", "sentinel"] {
+            let link = folder.join("src").join(format!("redis-{name}"));
+            // It may be there from another build.
+            let _ = fs::remove_file(&link);
+            symlink(&ours, &link).with_context(|| format!("{}", link.display()))?;
+        }
+        fs::create_dir_all(folder.join("tests/tmp"))?;
+        Ok(Self { folder })
+    }
+
+    /// Runs one file, all of whose processes are a group of their own.
+    pub(crate) fn run(&self, file: &str, skip: &BTreeSet<String>, loud: bool) -> Result<Report> {
+        let began = Instant::now();
+        let mut command = Command::new("tclsh");
+        let port = free_range()?.to_string();
+        command.args(["tests/test_helper.tcl", "--durable", "--clients", "1", "--single", file]);
+        command.args(["--baseport", &port, "--portcount", "200"]);
+        for test in skip.iter().filter(|test| *test != "*") {
+            command.args(["--skiptest", test]);
+        }
+        command.current_dir(&self.folder).env("TERM", "dumb").process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().context("starting tclsh (Debian: tcl)")?;
+        let mut reading = Reading::default();
+        let cut = follow(&mut child, |line| {
+            if loud {
+                println!("    {line}");
+            }
+            reading.line(line);
+        });
+        // What the suite started and did not end must not outlive it.
+        let group = Pid::from_raw(child.id() as i32).context("a child has a pid")?;
+        let _ = kill_process_group(group, Signal::KILL);
+        let status = child.wait()?;
+        let aborted = cut.or_else(|| reading.aborted(status.success()));
+        Ok(Report { tests: reading.tests, aborted, took: began.elapsed() })
+    }
+}
+
+/// Hands over a child's lines until its end; why it was not waited for, if it was not.
+fn follow(child: &mut Child, mut each: impl FnMut(&str)) -> Option<String> {
+    let stdout = child.stdout.take()?;
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let mut reader = BufReader::new(stdout);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            if sender.send(String::from_utf8_lossy(&line).trim_end().to_string()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        match lines.recv_timeout(SILENCE) {
+            Ok(line) => each(&line),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => {
+                return Some(format!("nothing was heard for {SILENCE:.0?}"));
+            }
+        }
+    }
+    Some(format!("not done within {PATIENCE:.0?}"))
+}
+
+/// What has been read of a file's output.
+#[derive(Default)]
+struct Reading {
+    tests: Vec<(String, Outcome)>,
+    done: bool,
+    /// Lines of an exception that ends the file.
+    exception: Option<String>,
+    /// The last line belongs to a failure whose reason follows.
+    explaining: bool,
+}
+
+impl Reading {
+    fn line(&mut self, line: &str) {
+        let line = plain(line);
+        if std::mem::take(&mut self.explaining)
+            && let Some((_, Outcome::Failed(why))) = self.tests.last_mut()
+        {
+            why.push_str(line.trim());
+        }
+        if let Some(rest) = line.strip_prefix("[ok]: ") {
+            let name = rest.rsplit_once(" (").map_or(rest, |(name, _)| name);
+            self.tests.push((name.to_string(), Outcome::Passed));
+        } else if let Some(rest) = line.strip_prefix("[err]: ") {
+            let name = rest.rsplit_once(" in tests/").map_or(rest, |(name, _)| name);
+            self.tests.push((name.to_string(), Outcome::Failed(String::new())));
+            self.explaining = true;
+        } else if let Some(rest) = line.strip_prefix("[exception]: ") {
+            self.exception = Some(rest.to_string());
+        }
+        self.done |= line.contains("All tests passed") || line.contains("following tests failed");
+    }
+
+    fn aborted(&self, success: bool) -> Option<String> {
+        match &self.exception {
+            Some(exception) => Some(exception.clone()),
+            None if !self.done => Some(format!("it did not say that it was done ({success})")),
+            None => None,
+        }
+    }
+}
+
+/// A line without the escapes of colours.
+fn plain(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        text.push_str(before);
+        rest = after.split_once('m').map_or("", |(_, after)| after);
+    }
+    text + rest
+}
+
+/// The first of some ports below those that the system hands out by itself; servers come one after
+/// the other, and the suite passes over those in use.
+fn free_range() -> Result<u16> {
+    let start = 21_000 + (std::process::id() % 40) as u16 * 200;
+    for base in (start..30_000).step_by(200) {
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, base)).is_ok() {
+            return Ok(base);
+        }
+    }
+    bail!("no free ports below 30000");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcomes_are_read_with_their_reasons() {
+        let mut reading = Reading::default();
+        let lines = [
+            "\x1b[0;32m[ok]\x1b[0m: SET and GET (an item) (3 ms)",
+            "[\x1b[0;32mok\x1b[0m]: not so",
+            "[err]: INCR fails in tests/unit/type/incr.tcl",
+            "Expected 'a' to equal or match 'b'",
+            "[ok]: last (0 ms)",
+            "!!! WARNING The following tests failed:",
+        ];
+        lines.iter().for_each(|line| reading.line(line));
+        let shown: Vec<_> = reading
+            .tests
+            .iter()
+            .map(|(name, outcome)| match outcome {
+                Outcome::Passed => name.clone(),
+                Outcome::Failed(why) => format!("{name}: {why}"),
+            })
+            .collect();
+        let failed = "INCR fails: Expected 'a' to equal or match 'b'";
+        assert_eq!(shown, ["SET and GET (an item)", "not so", failed, "last"]);
+        assert_eq!(reading.aborted(true), None);
+        reading.line("[exception]: Executing test client: gone.");
+        assert!(reading.aborted(true).is_some());
+    }
+}
