@@ -124,15 +124,14 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         return Ok(1);
     }
     let keepalive = config.clients.keepalive;
-    let keepalive = (keepalive > 0).then(|| Duration::from_secs(keepalive));
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
+        keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive)),
         log: log()?,
         post: post.clone(),
         address: control::NODE,
         memory: Some(shell::allocator::report),
         signals: true,
-        keepalive,
         ..Options::default()
     };
     let mut driver = Driver::new(node, options)?;

@@ -8,7 +8,6 @@
 #![forbid(unsafe_code)]
 
 mod admit;
-mod client_limits;
 mod clients;
 mod clustering;
 pub mod config;

@@ -191,18 +191,6 @@ impl Node {
         }
     }
 
-    fn listen_on_unix_socket(&mut self, out: &mut Out) {
-        let process = &self.config.process;
-        if process.unixsocket.is_empty() {
-            return;
-        }
-        let mode = u32::from_str_radix(&process.unixsocketperm, 8).unwrap_or(0);
-        let on = ListenOn::Unix { path: process.unixsocket.clone(), mode };
-        let token = Token(self.listeners.optional.len() as u64);
-        self.listeners.optional.push(false);
-        out.act(Action::Listen { token, on, backlog: process.tcp_backlog });
-    }
-
     /// Says who runs here, once the process is known. Redis's test suite waits for the `PID:`.
     fn introduce(&self, out: &mut Out) {
         let mode = if self.clustering.is_some() { "cluster" } else { "standalone" };
@@ -216,6 +204,18 @@ impl Node {
                 self.vitals.pid
             ),
         );
+    }
+
+    fn listen_on_unix_socket(&mut self, out: &mut Out) {
+        let process = &self.config.process;
+        if process.unixsocket.is_empty() {
+            return;
+        }
+        let mode = u32::from_str_radix(&process.unixsocketperm, 8).unwrap_or(0);
+        let on = ListenOn::Unix { path: process.unixsocket.clone(), mode };
+        let token = Token(self.listeners.optional.len() as u64);
+        self.listeners.optional.push(false);
+        out.act(Action::Listen { token, on, backlog: process.tcp_backlog });
     }
 
     /// Listens at one word of `bind`; a minus says that the address may be missing.

@@ -1,6 +1,6 @@
 //! Typed values in [`Config`](super::Config), and their text.
 
-use crate::client_limits::{ClientMemory, OutputLimits, output_limits, show_output_limits};
+use wire::number;
 
 /// A typed value and its normal text.
 pub(super) trait Field {
@@ -47,26 +47,96 @@ macro_rules! numbers {
 
 numbers!(u16, u32, u64, usize, i64);
 
-impl Field for ClientMemory {
+/// Bytes, or a percentage of `maxmemory`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Share {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many of a hundred.
+    Percent(u64),
+}
+
+impl Share {
+    /// The limit in bytes; 0: none. There is no `maxmemory` yet to take a part of.
+    pub fn bytes(self) -> u64 {
+        match self {
+            Share::Bytes(bytes) => bytes,
+            Share::Percent(_) => 0,
+        }
+    }
+}
+
+impl Field for Share {
     fn show(&self) -> String {
-        self.to_string()
+        match self {
+            Share::Bytes(bytes) => bytes.to_string(),
+            Share::Percent(percent) => format!("{percent}%"),
+        }
     }
 
     fn take(&mut self, text: &str) {
+        let value = |text: &str| number::parse_u64(text.as_bytes()).unwrap_or(0);
         *self = match text.strip_suffix('%') {
-            Some(percent) => ClientMemory::Percent(percent.parse().unwrap_or(0)),
-            None => ClientMemory::Bytes(text.parse().unwrap_or(0)),
+            Some(percent) => Share::Percent(value(percent)),
+            None => Share::Bytes(value(text)),
         };
+    }
+}
+
+/// When a client that does not read its replies is dropped; 0: never.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OutputLimit {
+    /// Bytes at which it is dropped at once.
+    pub hard: u64,
+    /// Bytes at which it is dropped after a time.
+    pub soft: u64,
+    /// That time, in seconds.
+    pub seconds: u64,
+}
+
+/// `client-output-buffer-limit`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OutputLimits {
+    /// Ordinary clients.
+    pub normal: OutputLimit,
+    /// Replicas.
+    pub replica: OutputLimit,
+    /// Subscribers.
+    pub pubsub: OutputLimit,
+}
+
+impl OutputLimits {
+    /// Redis's own.
+    pub const DEFAULT: OutputLimits = OutputLimits {
+        normal: OutputLimit { hard: 0, soft: 0, seconds: 0 },
+        replica: OutputLimit { hard: 256 << 20, soft: 64 << 20, seconds: 60 },
+        pubsub: OutputLimit { hard: 32 << 20, soft: 8 << 20, seconds: 60 },
+    };
+
+    pub(super) fn to_text(self) -> String {
+        let one =
+            |name: &str, l: OutputLimit| format!("{name} {} {} {}", l.hard, l.soft, l.seconds);
+        [one("normal", self.normal), one("slave", self.replica), one("pubsub", self.pubsub)]
+            .join(" ")
+    }
+
+    pub(super) fn from_text(text: &str) -> Self {
+        let numbers: Vec<u64> =
+            text.split(' ').filter_map(|word| number::parse_u64(word.as_bytes())).collect();
+        let limit = |at: usize| match numbers.get(at * 3..at * 3 + 3) {
+            Some(&[hard, soft, seconds]) => OutputLimit { hard, soft, seconds },
+            _ => OutputLimit::default(),
+        };
+        OutputLimits { normal: limit(0), replica: limit(1), pubsub: limit(2) }
     }
 }
 
 impl Field for OutputLimits {
     fn show(&self) -> String {
-        show_output_limits(self)
+        self.to_text()
     }
 
     fn take(&mut self, text: &str) {
-        // A normal form names every class, and is always taken.
-        let _ = output_limits(self, &[text]);
+        *self = OutputLimits::from_text(text);
     }
 }

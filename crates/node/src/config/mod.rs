@@ -13,7 +13,7 @@ mod rewrite;
 mod rows;
 mod special;
 
-pub use crate::client_limits::{ClientLimits, ClientMemory, OutputLimit, OutputLimits};
+pub use field::{OutputLimit, OutputLimits, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
 pub use rewrite::{page, rewrite};
@@ -88,8 +88,8 @@ pub struct Config {
     pub rdb: Rdb,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_save_error: bool,
-    /// What is asked of clients.
-    pub clients: ClientLimits,
+    /// What is about clients as a whole.
+    pub clients: Clients,
     /// What is about the process.
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
@@ -105,6 +105,23 @@ pub struct Rdb {
     pub checksum: bool,
     /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
     pub key_save_delay: i64,
+}
+
+/// Settings about clients as a whole.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    /// `maxclients`.
+    pub most: u32,
+    /// `timeout`, in seconds; 0: never.
+    pub timeout: u64,
+    /// `client-query-buffer-limit`, in bytes.
+    pub max_query: usize,
+    /// `client-output-buffer-limit`.
+    pub output: OutputLimits,
+    /// `maxmemory-clients`.
+    pub max_memory: Share,
+    /// `tcp-keepalive`, in seconds; 0: off.
+    pub keepalive: u64,
 }
 
 /// Settings about the process and its face to the system.
@@ -170,9 +187,22 @@ impl Default for Config {
             repl_backlog_size: 1 << 20,
             rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
             stop_writes_on_save_error: true,
-            clients: ClientLimits::default(),
+            clients: Clients::default(),
             process: Process::default(),
             kept: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Clients {
+            most: 10_000,
+            timeout: 0,
+            max_query: 1 << 30,
+            output: OutputLimits::DEFAULT,
+            max_memory: Share::Bytes(0),
+            keepalive: 300,
         }
     }
 }

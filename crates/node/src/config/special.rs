@@ -1,8 +1,8 @@
 //! Directives whose values follow rules of their own.
 
 use super::Refusal;
+use super::field::OutputLimits;
 use super::kind::{one, wrong_number};
-use crate::client_limits::{self, OutputLimits};
 use wire::number;
 
 /// A file's name, without a path; `what` is the directive.
@@ -61,10 +61,32 @@ pub(super) fn save(_: &str, words: &[&str]) -> Result<String, Refusal> {
 
 /// Four words a class; classes that are not named keep their limits.
 pub(super) fn output_limits(current: &str, words: &[&str]) -> Result<String, Refusal> {
-    let mut limits = OutputLimits::default();
-    client_limits::output_limits(&mut limits, &[current])?;
-    client_limits::output_limits(&mut limits, words)?;
-    Ok(client_limits::show_output_limits(&limits))
+    let words: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
+    let mut limits = OutputLimits::from_text(current);
+    if words.is_empty() || !words.len().is_multiple_of(4) {
+        return Err(String::from("Wrong number of arguments in buffer limit configuration."));
+    }
+    for group in words.chunks_exact(4) {
+        let limit = match group[0].to_ascii_lowercase().as_str() {
+            "normal" => &mut limits.normal,
+            "slave" | "replica" => &mut limits.replica,
+            "pubsub" => &mut limits.pubsub,
+            _ => {
+                return Err(String::from(
+                    "Invalid client class specified in buffer limit configuration.",
+                ));
+            }
+        };
+        let wrong = || {
+            String::from(
+                "Error in hard, soft or soft_seconds setting in buffer limit configuration.",
+            )
+        };
+        limit.hard = number::parse_memory(group[1].as_bytes()).ok_or_else(wrong)?;
+        limit.soft = number::parse_memory(group[2].as_bytes()).ok_or_else(wrong)?;
+        limit.seconds = number::parse_u64(group[3].as_bytes()).ok_or_else(wrong)?;
+    }
+    Ok(limits.to_text())
 }
 
 /// Letters of keyspace events, in the order in which Redis shows them.

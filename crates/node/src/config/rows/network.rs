@@ -49,7 +49,7 @@ pub(super) const ROWS: &[Row] = &[
     ),
     ignored("socket-mark-id", Kind::Int(0, u32::MAX as i64), "0", Access::Fixed),
     obeyed("tcp-backlog", Kind::Int(0, INT), "511", Access::Fixed, slot!(process.tcp_backlog)),
-    obeyed("tcp-keepalive", Kind::Int(0, INT), "300", Access::Fixed, slot!(clients.keepalive)),
+    obeyed("tcp-keepalive", Kind::Int(0, INT), "300", Access::Mutable, slot!(clients.keepalive)),
     obeyed("timeout", Kind::Int(0, INT), "0", Access::Mutable, slot!(clients.timeout)),
     obeyed("unixsocket", Kind::Text, "", Access::Fixed, slot!(process.unixsocket)),
     obeyed("unixsocketperm", Kind::Octal, "0", Access::Fixed, slot!(process.unixsocketperm)),
