@@ -120,9 +120,20 @@ fn run(options: &Options, command: &[Vec<u8>]) -> Result<bool, String> {
         return client.prompt().map(|()| true);
     }
     let words: Vec<&[u8]> = command.iter().map(Vec::as_slice).collect();
-    let reply = client.call(&words)?;
+    let reply = match client.call(&words) {
+        // The end of the connection is how a shutdown says that it succeeded.
+        Err(error) if words[0].eq_ignore_ascii_case(b"shutdown") && is_end(&error) => {
+            return Ok(true);
+        }
+        reply => reply?,
+    };
     print!("{}", client.show(&reply));
     Ok(!(options.fail_on_error && matches!(reply, Value::Error(_))))
+}
+
+/// Whether an error says that the server is gone.
+fn is_end(error: &str) -> bool {
+    error.contains("Server closed the connection") || error.contains("Connection reset")
 }
 
 struct Client<'o> {
