@@ -121,7 +121,15 @@ impl Cluster {
         let Some(member) = self.members.get(sender) else { return false };
         let waits = member.trust.withheld_until.is_some_and(|until| now.mono < until);
         let unsaved = self.store.is_behind();
-        member.is_primary() && !waits && !unsaved && self.owns_all(sender, &header.slots)
+        // A replica that we voted for has stopped to apply this primary's stream, and may be elected
+        // already: what the primary acknowledged from now on would be lost with its claim.
+        let replaced =
+            member.trust.voted.is_some_and(|(at, _)| now.mono < at + self.config.auth_timeout());
+        member.is_primary()
+            && !waits
+            && !unsaved
+            && !replaced
+            && self.owns_all(sender, &header.slots)
     }
 
     fn owns_all(&self, owner: Key, claimed: &SlotSet) -> bool {
@@ -137,15 +145,17 @@ impl Cluster {
         }
     }
 
-    /// `sender` takes a slot of `owner`. If it was its replica, it has to wait for its lease.
+    /// `sender` takes a slot of `owner`. If it was elected, it has to wait for the lease of whoever
+    /// had the slot last: the primary it followed, or a sibling that was elected just before it.
     pub(crate) fn withhold_from(&mut self, now: Now, sender: Key, owner: Option<Key>) {
         let Some(old) = owner.and_then(|key| self.members.get(key)) else { return };
         let heard = old.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
         let until = heard + self.config.timeout();
         if let Some(new) = self.members.get_mut(sender)
-            && new.trust.successor_of == owner
+            && new.trust.successor_of.is_some()
             && now.mono < until
         {
+            new.trust.successor_of = owner;
             new.trust.withheld_until = Some(until);
         }
     }

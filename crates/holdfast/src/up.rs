@@ -207,9 +207,10 @@ impl Cluster {
             return Err(String::from("stopped before the cluster stood"));
         }
         if fresh {
-            self.unfinished = true;
             let plan = Plan::new(&addresses, usize::from(options.replicas))?;
             create::check_empty(&plan)?;
+            // From here on the nodes hold nothing but what is being made now.
+            self.unfinished = true;
             create::carry_out(&plan, |step| println!("{step}..."))?;
         }
         let primaries = usize::from(options.primaries);
@@ -228,13 +229,12 @@ impl Cluster {
         Ok(())
     }
 
-    /// Takes back a cluster that was never finished, so that the next start begins anew.
+    /// Takes back a cluster that was never finished, so that the next start begins anew. Data is
+    /// never touched: whatever a dump holds, it is not ours to judge.
     fn undo(&self) {
         for node in &self.nodes {
-            for file in ["nodes.conf", "dump.rdb"] {
-                // What is not there need not be removed.
-                let _ = fs::remove_file(node.dir.join(file));
-            }
+            // What is not there need not be removed.
+            let _ = fs::remove_file(node.dir.join("nodes.conf"));
         }
     }
 

@@ -85,7 +85,7 @@ impl Node {
             session.written = self.replication.end();
             if self.persist.pressure.high {
                 session.waiting = true;
-                self.slow_down(session.conn);
+                self.slow_down(session.conn, turn.out);
             }
             if let Some(clustering) = &mut self.clustering
                 && clustering.writers.last() != Some(&session.conn)

@@ -1,7 +1,7 @@
 //! The thread that works on files, one operation after the other.
 
 use crate::notes::{Note, Notifier};
-use crate::offload::{AbortOnPanic, give_way};
+use crate::offload::AbortOnPanic;
 use machine::{FileError, FileErrorKind, FileId, FileOp, FileOutput, OpenMode, Ticket};
 use rustix::fs::{FlockOperation, flock};
 use std::collections::BTreeMap;
@@ -24,7 +24,6 @@ impl Files {
         let (sender, receiver) = channel::<(Ticket, FileOp)>();
         let thread = thread::Builder::new().name("files".into()).spawn(move || {
             let _guard = AbortOnPanic;
-            give_way(10);
             let mut worker = Worker { folder, open: BTreeMap::new() };
             for (ticket, op) in receiver {
                 let result = worker.perform(op).map_err(describe);

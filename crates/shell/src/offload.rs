@@ -26,7 +26,7 @@ impl Offload {
         let (sender, receiver) = channel::<(Ticket, Job)>();
         thread::Builder::new().name("jobs".into()).spawn(move || {
             let _guard = AbortOnPanic;
-            give_way(19);
+            give_way(10);
             for (ticket, job) in receiver {
                 notifier.send(Note::JobDone(ticket, job()));
             }
@@ -41,7 +41,7 @@ impl Offload {
 
 /// Has the calling thread give way when there are more threads than cores: it can wait for some
 /// milliseconds, a turn of the machine cannot. Where that is not allowed, all are alike.
-pub(crate) fn give_way(nice: i32) {
+fn give_way(nice: i32) {
     // On Linux "this process" means the calling thread here.
     let _ = rustix::process::setpriority_process(None, nice);
 }

@@ -17,7 +17,7 @@ use suite::{Outcome, Suite};
 pub(crate) struct Options {
     /// Files of the suite, such as `unit/type/string`; without any, all that must pass
     files: Vec<String>,
-    /// Only the files that are quick: what CI runs
+    /// Only the files that are quick
     #[arg(long, conflicts_with = "files")]
     fast: bool,
     /// A built `holdfast`

@@ -131,12 +131,22 @@ impl Report<'_> {
     }
 }
 
+/// Text within quotes of JSON.
+fn quoted(text: &str) -> String {
+    let one = |letter: char| match letter {
+        '"' | '\\' => format!("\\{letter}"),
+        letter if letter.is_control() => format!("\\u{:04x}", u32::from(letter)),
+        letter => letter.to_string(),
+    };
+    text.chars().map(one).collect()
+}
+
 fn json(rows: &[Row]) -> String {
     let rows: Vec<String> = rows
         .iter()
         .map(|row| {
             let [avg, min, p50, p95, p99, max] = row.latencies();
-            let title = row.title.escape_default();
+            let title = quoted(&row.title);
             format!(
                 "{{\"test\":\"{title}\",\"requests\":{},\"seconds\":{:.6},\"rps\":{:.2},\
                  \"repeated\":{},\"latency_ms\":{{\"avg\":{avg:.3},\"min\":{min:.3},\

@@ -1,7 +1,7 @@
 //! What `holdfast up` finds before it starts: nodes left over, another shape, ports taken.
 
 use crate::cluster::{Up, free_ports};
-use crate::server::{HOLDFAST, until};
+use crate::server::{HOLDFAST, Server, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::TcpListener;
 use std::path::Path;
@@ -82,4 +82,20 @@ fn a_taken_bus_port_is_tried_again() {
         taken,
     );
     assert!(up.say(0, &["cluster", "info"]).contains("cluster_state:ok"));
+}
+
+#[test]
+fn data_that_is_there_is_never_touched() {
+    let server = Server::start();
+    assert_eq!(server.client().line("SET kept yes"), "+OK");
+    assert_eq!(server.client().line("SAVE"), "+OK");
+    let saved = std::fs::read(server.into_home().file("dump.rdb")).expect("it was saved");
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_ports();
+    let place = folder.path().join(port.to_string());
+    std::fs::create_dir(&place).expect("a folder");
+    std::fs::write(place.join("dump.rdb"), &saved).expect("a dump");
+    let said = refused(folder.path(), &["--port", &port.to_string()]);
+    assert!(said.contains("is not empty"), "{said}");
+    assert!(std::fs::read(place.join("dump.rdb")).is_ok_and(|found| found == saved));
 }

@@ -53,9 +53,11 @@ impl Node {
             }
             return;
         };
-        let held = self.data.keyspace.held_for_snapshot() + export.waiting(out);
-        pressure.held = held;
-        pressure.peak = pressure.peak.max(held);
+        let waiting = export.waiting(out);
+        pressure.held = self.data.keyspace.held_for_snapshot() + waiting;
+        pressure.peak = pressure.peak.max(pressure.held);
+        // Tables that were flushed do not grow, so slowing writers would not help with them.
+        let held = self.data.keyspace.snapshot().held() + waiting;
         let limit = FLOOR.max(self.vitals.memory_total / SHARE) as usize;
         if held <= limit {
             if std::mem::take(&mut pressure.high) {
@@ -78,7 +80,9 @@ impl Node {
 
     /// A connection has written while too much is held: it waits.
     #[cold]
-    pub(crate) fn slow_down(&mut self, conn: ConnId) {
+    pub(crate) fn slow_down(&mut self, conn: ConnId, out: &mut Out) {
+        // What it sends meanwhile stays with the system, which tells the sender to wait.
+        out.act(Action::PauseReads { conn });
         self.persist.pressure.slowed.push(conn);
     }
 

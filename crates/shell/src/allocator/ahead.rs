@@ -109,6 +109,7 @@ pub fn keep_memory_ready() -> bool {
     if let Some(counters) = Counters::of_this_thread() {
         COUNTERS.get_or_init(|| counters);
     }
+    limit_growth(arena);
     let hooks = extent_hooks_s { alloc: Some(alloc), split: Some(split), ..before };
     // It must live as long as the arena.
     let mut hooks: *mut extent_hooks_t = Box::leak(Box::new(hooks));
@@ -117,6 +118,18 @@ pub fn keep_memory_ready() -> bool {
         mallctl(name.as_ptr(), null_mut(), null_mut(), (&raw mut hooks).cast(), size_of_val(&hooks))
     };
     failed == 0
+}
+
+/// Left alone, jemalloc grows in ever larger extents, which no region has room for in the end.
+fn limit_growth(arena: c_uint) {
+    let name = format!("arena.{arena}.retain_grow_limit\0");
+    let Ok(name) = std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) else { return };
+    let mut limit: usize = REGION / 16;
+    // SAFETY: the name is terminated, and the new value has the type it asks for. If it is refused,
+    // large extents come from elsewhere.
+    unsafe {
+        mallctl(name.as_ptr(), null_mut(), null_mut(), (&raw mut limit).cast(), size_of_val(&limit))
+    };
 }
 
 /// A setting of jemalloc's; `T` must be its type.

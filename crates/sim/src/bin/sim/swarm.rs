@@ -172,6 +172,8 @@ mod tests {
         const SEEDS: &[u64] = &[
             // A replica stayed with a primary that had become a replica.
             285_098_230_500_756,
+            // Voters gave a lease to a primary that came back between their votes and the claim.
+            340_984_126_200_876,
         ];
         for &seed in SEEDS {
             let plan = Plan::new(seed);
