@@ -123,8 +123,8 @@ impl Cluster {
         let unsaved = self.store.is_behind();
         // A replica that we voted for has stopped to apply this primary's stream, and may be elected
         // already: what the primary acknowledged from now on would be lost with its claim.
-        let replaced =
-            member.trust.voted.is_some_and(|(at, _)| now.mono < at + self.config.auth_timeout());
+        let elected_until = |at| at + self.config.auth_timeout();
+        let replaced = member.trust.voted.is_some_and(|(at, _)| now.mono < elected_until(at));
         member.is_primary()
             && !waits
             && !unsaved
