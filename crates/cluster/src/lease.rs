@@ -121,7 +121,7 @@ impl Cluster {
         let Some(member) = self.members.get(sender) else { return false };
         let waits = member.trust.withheld_until.is_some_and(|until| now.mono < until);
         let unsaved = self.store.is_behind();
-        // A replica that we voted for has stopped to apply this primary's stream, and may be elected
+        // A replica that we voted for applies no more of this primary's stream, and may be elected
         // already: what the primary acknowledged from now on would be lost with its claim.
         let elected_until = |at| at + self.config.auth_timeout();
         let replaced = member.trust.voted.is_some_and(|(at, _)| now.mono < elected_until(at));
