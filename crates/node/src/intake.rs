@@ -3,7 +3,7 @@
 use crate::execute::{Call, Turn};
 use crate::node::Node;
 use front::Session;
-use machine::{ConnId, Now, Out};
+use machine::{Action, ConnId, Now, Out};
 use std::sync::Arc;
 use store::command::Request;
 use store::keyspace::Place;
@@ -13,6 +13,10 @@ use wire::command::{self, Command};
 use wire::reply::Reply;
 use wire::request::{Assembled, BATCH, Batch, Limits, Progress};
 use wire::slot::slot;
+
+/// A connection that waits is read on, so that its end is noticed, until this much is kept of it;
+/// then the system keeps the rest and tells the sender to wait.
+const KEPT: usize = 64 << 10;
 
 /// What is known of a request before it runs.
 #[derive(Clone, Copy, Default)]
@@ -30,6 +34,9 @@ impl Node {
             return out.consumed(bytes.len());
         };
         if session.waiting {
+            if bytes.len() >= KEPT {
+                out.act(Action::PauseReads { conn });
+            }
             return self.sessions.put_back(session);
         }
         let mut buffer = out.take_reply(conn);

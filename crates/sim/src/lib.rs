@@ -11,6 +11,7 @@
 mod actions;
 mod chance;
 mod core;
+pub mod desk;
 mod disk;
 mod emit;
 mod events;

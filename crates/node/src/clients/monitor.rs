@@ -3,9 +3,10 @@
 use crate::execute::Turn;
 use crate::node::Node;
 use front::Session;
-use machine::{Out, Peer};
+use machine::Peer;
 use wire::command::{Command, CommandId, flag};
 use wire::reply::Reply;
+use wire::words;
 
 impl Node {
     /// MONITOR.
@@ -47,14 +48,10 @@ impl Node {
             if *monitor == session.conn {
                 turn.buffer.extend_from_slice(&line);
             } else {
-                queue(turn.out, *monitor, &line);
+                turn.out.queue(*monitor, &line);
             }
         }
     }
-}
-
-fn queue(out: &mut Out, conn: machine::ConnId, line: &[u8]) {
-    out.queue(conn, line);
 }
 
 fn line(id: CommandId, session: &Session, args: &[&[u8]], micros: u64) -> Vec<u8> {
@@ -67,7 +64,7 @@ fn line(id: CommandId, session: &Session, args: &[&[u8]], micros: u64) -> Vec<u8
     for (index, arg) in args.iter().enumerate() {
         line.push(b' ');
         let secret = is_secret(id, index, args);
-        quote(if secret { b"(redacted)" } else { arg }, &mut line);
+        words::quote(if secret { b"(redacted)" } else { arg }, &mut line);
     }
     line.extend_from_slice(b"\r\n");
     line
@@ -84,38 +81,9 @@ fn is_secret(id: CommandId, index: usize, args: &[&[u8]]) -> bool {
     }
 }
 
-/// A word in quotes, as a line of a configuration file would have it.
-fn quote(word: &[u8], line: &mut Vec<u8>) {
-    line.push(b'"');
-    for byte in word {
-        match byte {
-            b'\\' | b'"' => line.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => line.extend_from_slice(b"\\n"),
-            b'\r' => line.extend_from_slice(b"\\r"),
-            b'\t' => line.extend_from_slice(b"\\t"),
-            0x07 => line.extend_from_slice(b"\\a"),
-            0x08 => line.extend_from_slice(b"\\b"),
-            b' '..=b'~' => line.push(*byte),
-            _ => line.extend_from_slice(format!("\\x{byte:02x}").as_bytes()),
-        }
-    }
-    line.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted() {
-        let quoted = |word: &[u8]| {
-            let mut line = Vec::new();
-            quote(word, &mut line);
-            String::from_utf8(line).expect("only ASCII")
-        };
-        assert_eq!(quoted(b"a b\"\\"), r#""a b\"\\""#);
-        assert_eq!(quoted(b"\n\r\t\x07\x08\x00\xff"), r#""\n\r\t\a\b\x00\xff""#);
-    }
 
     #[test]
     fn passwords_are_hidden() {

@@ -81,6 +81,10 @@ impl Node {
     /// A connection has written while too much is held: it waits.
     #[cold]
     pub(crate) fn slow_down(&mut self, conn: ConnId, out: &mut Out) {
+        if self.persist.pressure.slowed.last() == Some(&conn) {
+            // A transaction writes more than once.
+            return;
+        }
         // What it sends meanwhile stays with the system, which tells the sender to wait.
         out.act(Action::PauseReads { conn });
         self.persist.pressure.slowed.push(conn);

@@ -1,9 +1,9 @@
 //! Servers on hosts of their own, and clients at each of them.
 
-use crate::probe::{Desk, Probe};
 use machine::{Address, Span};
 use node::config::{Config, Process};
 use node::{Node, Setup, Stages};
+use sim::desk::{Clerk, Desk};
 use sim::{HostId, World};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -106,11 +106,11 @@ impl Deployment {
     pub(crate) fn client(&mut self, server: usize) -> Rc<RefCell<Desk>> {
         let desk = Rc::new(RefCell::new(Desk::default()));
         let (target, copy) = (SocketAddr::new(ip(server), 6379), Rc::clone(&desk));
-        self.world.start(self.clients, move |_| Box::new(Probe::new(target, Rc::clone(&copy))));
+        self.world.start(self.clients, move |_| Box::new(Clerk::new(target, Rc::clone(&copy))));
         desk
     }
 
-    /// A client that makes requests of its own, one each millisecond.
+    /// A client that makes requests of its own, one each two milliseconds.
     pub(crate) fn chatter(&mut self, server: usize, make: impl FnMut() -> Vec<u8> + 'static) {
         let desk = self.client(server);
         desk.borrow_mut().chatter = Some(Box::new(make));

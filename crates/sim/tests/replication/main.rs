@@ -5,5 +5,4 @@ mod clients;
 mod deployment;
 mod faults;
 mod pressure;
-mod probe;
 mod swarm;

@@ -6,7 +6,7 @@ use machine::Span;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use crate::probe::Desk;
+use sim::desk::Desk;
 
 const KEYS: usize = 3_000;
 /// Short enough to be copied, so that few commands push much out.
@@ -60,4 +60,18 @@ fn a_replica_that_takes_nothing_slows_writers_and_is_then_given_up() {
     d.attach(1, 0);
     assert_eq!(d.ask(1, "DBSIZE"), d.ask(0, "DBSIZE"));
     assert_eq!(d.ask(1, "GET key:77"), "b".repeat(LEN));
+}
+
+#[test]
+fn a_client_that_waits_is_not_read_without_end() {
+    let mut d = Deployment::with(8, 1, |_| {});
+    let writer = d.client(0);
+    d.world.run_for(Span::secs(1));
+    assert_eq!(d.ask(0, "CLIENT PAUSE 1000000 WRITE"), "OK");
+    write_all(&writer, b'a');
+    d.world.run_for(Span::secs(10));
+    let read: usize = d.info(0, "total_net_input_bytes").parse().unwrap();
+    assert!((64 << 10..MIB).contains(&read), "{read}");
+    assert_eq!(d.ask(0, "CLIENT UNPAUSE"), "OK");
+    assert!(d.world.run_until(Span::secs(60), |_| written(&writer) == KEYS));
 }

@@ -1,10 +1,10 @@
 //! Servers on hosts of their own, clients, and the eyes that watch them.
 
-use crate::desk::{Clerk, Desk, request, show};
 use crate::promises::Promises;
 use crate::raiser::{Journal, Raiser};
 use crate::server::{PORT, Settings, View, ip};
 use machine::{Address, Span};
+use sim::desk::{Clerk, Desk, request, show};
 use sim::{HostId, World};
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -5,7 +5,6 @@
 //! played again, to the byte.
 
 mod deployment;
-mod desk;
 mod options;
 mod plan;
 mod promises;

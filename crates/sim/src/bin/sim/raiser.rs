@@ -3,10 +3,10 @@
 //! It follows MOVED, asks for the slots again when something fails, and gives a reply half a
 //! second. A request without a reply may have been carried out or not.
 
-use crate::desk::{request, take};
 use crate::server::{PORT, View, ip};
 use machine::{Action, ConnId, Event, Instant, Machine, Now, Out, Span, Token};
 use sim::Chance;
+use sim::desk::{request, take};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -1,9 +1,9 @@
 //! Replicas are equal to their primary after quiet; and what clients were answered is there.
 
 use crate::deployment::{Deployment, Outcome};
-use crate::desk::show;
 use crate::raiser::{TAGS, key, slot_of};
 use machine::Span;
+use sim::desk::show;
 
 /// How long replicas may take to catch up with a primary that nobody writes to.
 const BOUND: Span = Span::secs(30);

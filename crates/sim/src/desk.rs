@@ -9,19 +9,23 @@ use wire::value::{Value, decode};
 
 /// What the client and whoever uses it share.
 #[derive(Default)]
-pub(crate) struct Desk {
+pub struct Desk {
     /// Requests that wait to be sent, encoded.
-    pub(crate) outgoing: VecDeque<Vec<u8>>,
-    pub(crate) replies: VecDeque<Value>,
-    pub(crate) connected: bool,
+    pub outgoing: VecDeque<Vec<u8>>,
+    /// What came back and has not been looked at.
+    pub replies: VecDeque<Value>,
+    /// Whether there is a connection.
+    pub connected: bool,
     /// Rises with each connection.
-    pub(crate) connections: u64,
+    pub connections: u64,
     /// Ends the connection.
-    pub(crate) leave: bool,
+    pub leave: bool,
+    /// Makes requests of its own, one each two milliseconds; their replies are not kept.
+    pub chatter: Option<Box<dyn FnMut() -> Vec<u8>>>,
 }
 
-/// See the module's documentation.
-pub(crate) struct Clerk {
+/// The client: it sends what lies on its desk and puts replies there.
+pub struct Clerk {
     target: SocketAddr,
     desk: Rc<RefCell<Desk>>,
     conn: Option<ConnId>,
@@ -35,7 +39,8 @@ const TICK: Span = Span::millis(2);
 const PAUSE: Span = Span::millis(50);
 
 impl Clerk {
-    pub(crate) fn new(target: SocketAddr, desk: Rc<RefCell<Desk>>) -> Self {
+    /// A client of the server at `target`.
+    pub fn new(target: SocketAddr, desk: Rc<RefCell<Desk>>) -> Self {
         Clerk { target, desk, conn: None, connecting: false, next: Instant(0) }
     }
 
@@ -55,6 +60,9 @@ impl Clerk {
         }
         while let Some(bytes) = desk.outgoing.pop_front() {
             out.queue(conn, &bytes);
+        }
+        if let Some(chatter) = &mut desk.chatter {
+            out.queue(conn, &chatter());
         }
     }
 }
@@ -77,7 +85,10 @@ impl Machine for Clerk {
             }
             Event::Received { conn, bytes } => match take(bytes) {
                 Some((values, taken)) => {
-                    self.desk.borrow_mut().replies.extend(values);
+                    let mut desk = self.desk.borrow_mut();
+                    if desk.chatter.is_none() {
+                        desk.replies.extend(values);
+                    }
                     out.consumed(taken);
                 }
                 None => out.close(conn),
@@ -92,7 +103,7 @@ impl Machine for Clerk {
 }
 
 /// The whole replies at the front of `bytes` and their length; `None`: these are no replies.
-pub(crate) fn take(bytes: &[u8]) -> Option<(Vec<Value>, usize)> {
+pub fn take(bytes: &[u8]) -> Option<(Vec<Value>, usize)> {
     let (mut values, mut at) = (Vec::new(), 0);
     while let Some((value, len)) = decode(&bytes[at..]).ok()? {
         values.push(value);
@@ -102,7 +113,7 @@ pub(crate) fn take(bytes: &[u8]) -> Option<(Vec<Value>, usize)> {
 }
 
 /// A request of words without blanks.
-pub(crate) fn request(words: &str) -> Vec<u8> {
+pub fn request(words: &str) -> Vec<u8> {
     let words: Vec<&str> = words.split(' ').collect();
     let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
@@ -112,7 +123,7 @@ pub(crate) fn request(words: &str) -> Vec<u8> {
 }
 
 /// A reply in words.
-pub(crate) fn show(value: &Value) -> String {
+pub fn show(value: &Value) -> String {
     match value {
         Value::Integer(n) => n.to_string(),
         Value::Error(text) => format!("-{}", String::from_utf8_lossy(text)),
