@@ -117,6 +117,7 @@ impl Node {
         if loading.from_primary {
             self.sync_loaded(now, out);
         }
+        self.reloaded(out);
     }
 
     /// A damaged file ends the process: going on without the data would look like having none.
