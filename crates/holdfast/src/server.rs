@@ -1,7 +1,7 @@
 //! `holdfast server`: the arguments of redis-server, and the driver that runs the node.
 
 use crate::process::{self, DataLock, PidFile};
-use crate::{control, settings};
+use crate::{control, settings, supervisor, syslog};
 use machine::Level;
 use node::config::Config;
 use node::{Node, Setup, Stages};
@@ -89,10 +89,18 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     };
     let role = Role::new('M');
     let logfile = config.process.logfile.clone();
-    let log = || match logfile.as_str() {
-        "" => Ok(RedisLog::stdout(role.clone(), least).into_sink()),
-        path => RedisLog::file(Path::new(path), role.clone(), least).map(RedisLog::into_sink),
+    let face = config.process.face.clone();
+    let log_from = |least| {
+        let own = match logfile.as_str() {
+            "" => RedisLog::stdout(role.clone(), least),
+            path => RedisLog::file(Path::new(path), role.clone(), least)?,
+        };
+        Ok::<_, std::io::Error>(match face.syslog {
+            true => syslog::beside(own.into_sink(), &face.syslog_ident, &face.syslog_facility),
+            false => own.into_sink(),
+        })
     };
+    let log = || log_from(least);
     if config.process.crash_log {
         let logfile = (!logfile.is_empty()).then(|| Path::new(&logfile));
         shell::crash::report_to(logfile)?;
@@ -131,7 +139,9 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive)),
-        log: log()?,
+        // The node leaves out what is not grave enough: that may change while it runs.
+        log: log_from(Level::Debug)?,
+        ready: supervisor::teller(&face.supervised),
         post: post.clone(),
         address: control::NODE,
         memory: Some(shell::allocator::report),

@@ -113,6 +113,8 @@ struct Listeners {
     standing: usize,
     /// One that may not fail has; the process ends.
     failed: bool,
+    /// The process's starter knows that we serve.
+    announced: bool,
 }
 
 impl Node {
@@ -158,6 +160,7 @@ impl Node {
 
     fn start(&mut self, now: Now, out: &mut Out) {
         self.started = now.mono;
+        self.set_log_level(out);
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
         // Replies wait for the end of the turn, where the lease is looked at once more.
@@ -246,6 +249,26 @@ impl Node {
             );
             out.log(Level::Notice, format_args!("Ready to accept connections tcp"));
         }
+        self.serves_if_loaded(out);
+    }
+
+    /// Says that clients are served: once, when there is a listener and nothing to be loaded.
+    pub(crate) fn serves_if_loaded(&mut self, out: &mut Out) {
+        let serves = self.listeners.standing > 0 && self.persist.loading.is_none();
+        if serves && !std::mem::replace(&mut self.listeners.announced, true) {
+            out.act(Action::Ready);
+        }
+    }
+
+    /// Takes over a changed `loglevel`.
+    pub(crate) fn set_log_level(&self, out: &mut Out) {
+        out.set_log_level(match self.config.process.loglevel.as_str() {
+            "debug" => Some(Level::Debug),
+            "verbose" => Some(Level::Verbose),
+            "notice" => Some(Level::Notice),
+            "warning" => Some(Level::Warning),
+            _ => None,
+        });
     }
 
     fn listen_failed(&mut self, token: Token, why: NetError, out: &mut Out) {

@@ -39,7 +39,10 @@ impl Node {
                 reply.verbatim(*b"txt", text.as_bytes());
             }
             CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
-            CommandId::ConfigSet => self.config_set(&args[2..], session.is_local(), reply),
+            CommandId::ConfigSet => {
+                self.config_set(&args[2..], session.is_local(), reply);
+                self.set_log_level(turn.out);
+            }
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
                 self.replication.syncs = [0; 3];

@@ -52,6 +52,7 @@ impl<M: Machine> Driver<M> {
             Action::Mail { to, letter } => self.post.send(self.address, to, letter),
             Action::Log { level, text } => (self.log)(level, &text),
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            Action::Ready => (self.ready_sink)(),
             Action::Stall { span } => std::thread::sleep(Duration::from_nanos(span.0)),
             Action::Crash { how } => crash::happen(how),
             Action::Exit { status } => self.exit = Some(status),
