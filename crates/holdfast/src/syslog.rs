@@ -8,13 +8,15 @@ use std::path::Path;
 /// Where the system's log listens.
 const SOCKET: &str = "/dev/log";
 
-/// Lines go to `own` and to the system's log (RFC 3164).
-pub(crate) fn beside(mut own: LogSink, ident: &str, facility: &str) -> LogSink {
+/// Lines as grave as `least` go to `own` and to the system's log (RFC 3164).
+pub(crate) fn beside(mut own: LogSink, least: Level, ident: &str, facility: &str) -> LogSink {
     let socket = UnixDatagram::unbound();
     let (ident, facility) = (String::from(ident), code(facility));
     Box::new(move |level, text| {
         own(level, text);
-        if let Ok(socket) = &socket {
+        if let Ok(socket) = &socket
+            && level >= least
+        {
             // A system without a log has nobody to complain to.
             let _ = send(socket, Path::new(SOCKET), &line(level, text, &ident, facility));
         }

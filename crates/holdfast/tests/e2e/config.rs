@@ -1,5 +1,6 @@
 //! Directives: the table beside Redis's own, what is refused, and CONFIG REWRITE.
 
+use crate::client::Client;
 use crate::server::{HOLDFAST, Home, Program, Server, until};
 use std::collections::BTreeMap;
 use std::fs;
@@ -226,4 +227,36 @@ fn percentiles_follow_the_settings() {
     assert!(figures.starts_with("p0=") && figures.contains(",p25.5="), "{figures}");
     client.line("CONFIG SET latency-tracking no");
     assert!(!client.line("INFO latencystats").contains("latency_percentiles"));
+}
+
+#[test]
+fn a_server_moves_to_another_port_and_address() {
+    let (ours, theirs) = (Server::start(), Server::of(Program::Redis, Home::new(), &[]));
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = holder.local_addr().expect("an address").port();
+    for server in [&ours, &theirs] {
+        let (old, new) = (server.port, crate::server::free_port());
+        let mut client = server.client();
+        assert_eq!(client.line(&format!("CONFIG SET port {new}")), "+OK");
+        assert!(std::net::TcpStream::connect(("127.0.0.1", old)).is_err());
+        assert_eq!(Client::connect(new).line("PING"), "+PONG");
+        assert_eq!(
+            client.line(&format!("CONFIG SET port {taken}")),
+            "-ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on \
+             this port. Check server logs."
+        );
+        assert_eq!(client.line("CONFIG GET port"), format!("[port {new}]"));
+        assert_eq!(Client::connect(new).line("PING"), "+PONG");
+        assert_eq!(
+            client.line("CONFIG SET bind 999.999.999.999"),
+            "-ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to \
+             specified addresses."
+        );
+        assert_eq!(client.call(&["CONFIG", "SET", "bind", "* -::*", "timeout", "77"]), "+OK");
+        let from_elsewhere = std::net::TcpStream::connect(("127.0.0.2", new));
+        assert!(from_elsewhere.is_ok());
+        assert_eq!(client.line("CONFIG GET timeout"), "[timeout 77]");
+        assert_eq!(client.line("CONFIG SET bind 127.0.0.1"), "+OK");
+        assert!(std::net::TcpStream::connect(("127.0.0.2", new)).is_err());
+    }
 }
