@@ -67,6 +67,7 @@ fn info(stage: &mut Stage) -> Result<()> {
     stage.serve(stage.side, PRIMARY, &[])?;
     stage.serve(stage.side, 6380, &["--slaveof", "127.0.0.1", "6379"])?;
     linked(stage, 6380)?;
+    until("it is online", || Ok(stage.field(PRIMARY, "slave0")?.contains("state=online")))?;
     let end = Instant::now() + Duration::from_secs(3);
     while Instant::now() < end {
         let line = stage.field(PRIMARY, "slave0")?;
@@ -105,14 +106,18 @@ fn info(stage: &mut Stage) -> Result<()> {
 fn heartbeats() -> Result<f64> {
     let mut stream = TcpStream::connect(("127.0.0.1", PRIMARY))?;
     stream.set_read_timeout(Some(Duration::from_secs(25)))?;
-    stream.write_all(b"REPLCONF listening-port 1\r\nPSYNC ? -1\r\n")?;
     let (mut seen, mut bytes, mut first) = (Vec::new(), [0; 4096], None);
+    stream.write_all(b"REPLCONF listening-port 1\r\n")?;
+    ensure!(stream.read(&mut bytes)? == b"+OK\r\n".len(), "REPLCONF is refused");
+    stream.write_all(b"PSYNC ? -1\r\n")?;
+    let end = Instant::now() + Duration::from_secs(60);
     loop {
+        ensure!(Instant::now() < end, "no two PINGs within a minute");
         let n = stream.read(&mut bytes)?;
         ensure!(n > 0, "the primary ended the link");
         seen.extend_from_slice(&bytes[..n]);
-        let ping = b"*1\r\n$4\r\nPING\r\n";
-        if seen.windows(ping.len()).any(|window| window == ping) {
+        let ping = b"*1\r\n$4\r\nping\r\n";
+        if seen.windows(ping.len()).any(|window| window.eq_ignore_ascii_case(ping)) {
             seen.clear();
             match first {
                 None => first = Some(Instant::now()),
