@@ -41,6 +41,8 @@ pub(crate) fn refusal(
 pub(crate) struct Reasons {
     /// The last save failed.
     pub(crate) misconf: bool,
+    /// Too few replicas follow.
+    pub(crate) lonely: bool,
     /// We are a read-only replica.
     pub(crate) readonly: bool,
 }
@@ -59,6 +61,7 @@ impl Node {
     pub(crate) fn reasons(&self) -> Reasons {
         Reasons {
             misconf: self.is_misconfigured(),
+            lonely: self.lacks_replicas(),
             readonly: self.replication.link.is_some() && self.config.replica_read_only,
         }
     }
@@ -67,7 +70,7 @@ impl Node {
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 7] = [
+const GATES: [Gate; 8] = [
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
     (
@@ -79,6 +82,7 @@ const GATES: [Gate; 7] = [
          (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
          RDB error.",
     ),
+    (gate::WRITE, |reasons| reasons.lonely, "NOREPLICAS Not enough good replicas to write."),
     (
         gate::WRITE,
         |reasons| reasons.readonly,

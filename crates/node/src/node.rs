@@ -309,6 +309,10 @@ impl Node {
         }
         self.check_lease(now, out);
         self.emit_stream(now, out);
+        self.check_failover(now, out);
+        if self.config.repl.good_least > 0 {
+            self.count_good_replicas(now);
+        }
         if self.tell_soon {
             self.tell_soon = false;
             self.tell_state(now, out);
@@ -352,7 +356,8 @@ impl Node {
     /// Closes the gates that the state of the node asks for.
     pub(crate) fn close_gates(&mut self) {
         let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
-        let misconf = if self.is_misconfigured() { gate::WRITE } else { 0 };
+        let unsafe_now = self.is_misconfigured() || self.lacks_replicas();
+        let misconf = if unsafe_now { gate::WRITE } else { 0 };
         let paused = self.clients.pause.is_on();
         let special = paused || !self.clients.monitors.is_empty();
         let special = if special { gate::ALL } else { 0 };
@@ -367,6 +372,7 @@ impl Node {
         self.check_save_points(now, out);
         self.expire(EXPIRE_UNITS, now, out);
         self.check_replicas(now, out);
+        self.check_backlog(now, out);
         self.heartbeat(now);
         self.check_clients(now, out);
         let traffic = [self.vitals.net_input, self.vitals.net_output];
@@ -439,8 +445,13 @@ impl Machine for Node {
 
     fn deadline(&self) -> Option<Instant> {
         let paced = self.persist.export.as_ref().and_then(|export| export.paced_until);
-        let due =
-            [self.link_deadline(), self.wait_deadline(), paced, self.clients.pause.deadline()];
+        let due = [
+            self.link_deadline(),
+            self.wait_deadline(),
+            paced,
+            self.clients.pause.deadline(),
+            self.replication.failover.deadline(),
+        ];
         due.into_iter().flatten().chain([self.next_cron]).min()
     }
 }

@@ -10,6 +10,9 @@ use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::Reply;
 
+/// The least that `repl-backlog-size` may be: below it is raised to this.
+const MIN_BACKLOG: u64 = 16 << 10;
+
 impl Node {
     /// Runs a command about the server.
     pub(crate) fn serve(
@@ -78,6 +81,11 @@ impl Node {
             CommandId::ConfigRewrite => self.config_rewrite(session, turn),
             CommandId::Replconf => self.replconf(args, session, turn),
             CommandId::Psync => self.psync(args, session, turn),
+            CommandId::Sync => self.sync(session, turn),
+            CommandId::Failover => {
+                self.failover(&args[1..], session, turn);
+                self.close_gates();
+            }
             CommandId::Replicaof | CommandId::Slaveof => {
                 self.replicaof(args, session, turn);
                 self.close_gates();
@@ -217,6 +225,7 @@ impl Node {
             }
         }
         self.config = config;
+        self.config.repl_backlog_size = self.config.repl_backlog_size.max(MIN_BACKLOG);
         self.set_slow_ticks();
         self.close_gates();
         if let Some(backlog) = &mut self.replication.backlog {

@@ -111,12 +111,12 @@ impl Backlog {
         }
     }
 
-    /// Forgets what is neither history nor needed by a replica at `needed` (the position of the
-    /// slowest one).
+    /// Forgets what is beyond its size and not needed by a replica at `needed` (the position of
+    /// the slowest one). What is kept for that one counts as history for all.
     pub fn trim(&mut self, needed: Option<u64>) {
-        let history = self.end().saturating_sub(self.limit).max(self.start);
-        self.start = history;
-        let keep = needed.map_or(history, |needed| needed.min(history));
+        let history = self.end().saturating_sub(self.limit);
+        let keep = needed.map_or(history, |needed| needed.min(history)).max(self.start);
+        self.start = keep;
         while self.base + CHUNK as u64 <= keep && self.full.pop_front().is_some() {
             self.base += CHUNK as u64;
         }
@@ -160,14 +160,17 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_replica_keeps_its_bytes_but_not_the_history() {
+    fn what_a_slow_replica_needs_is_history_for_all() {
         let mut backlog = Backlog::new(0, 1000);
         backlog.push(&vec![5; 1_000_000]);
         backlog.trim(Some(10));
         assert_eq!(read(&backlog, 10).len(), 999_990);
-        assert!(!backlog.holds(10));
+        assert!(backlog.holds(10));
+        assert!(!backlog.holds(9));
         backlog.trim(Some(900_000));
         assert!(backlog.at(10).is_none());
         assert_eq!(read(&backlog, 900_000).len(), 100_000);
+        backlog.trim(None);
+        assert_eq!(backlog.start(), 999_000);
     }
 }

@@ -30,7 +30,7 @@ pub struct Target {
 /// What a replica says of itself, and how long it waits.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
-    /// The port we listen on.
+    /// The port we say we listen on.
     pub port: u16,
     /// `replica-announce-ip`.
     pub announce_ip: Option<String>,
@@ -40,6 +40,8 @@ pub struct Terms {
     pub password: Option<String>,
     /// `repl-timeout`.
     pub timeout: Span,
+    /// The other end is asked to become a primary, in whose history we then go on.
+    pub failover: bool,
 }
 
 /// What the owner of the data has to do.
@@ -49,8 +51,8 @@ pub enum Notice<'b> {
     More,
     /// Go on with the bytes that are left.
     Again,
-    /// A snapshot of this history at this position follows.
-    Full(ReplicationId, u64),
+    /// A snapshot of a history follows.
+    Full(Offer),
     /// Bytes of the snapshot.
     Snapshot(&'b [u8]),
     /// The last bytes of the snapshot. Load it, then say [`Link::loaded`].
@@ -59,6 +61,29 @@ pub enum Notice<'b> {
     Continue(Option<ReplicationId>),
     /// The link is down; it will be tried again.
     Down,
+    /// As [`Notice::Down`]: the other end refused to let us have its stream. Whether because it
+    /// is a primary already, and was asked to become one.
+    Rejected(bool),
+}
+
+/// What a primary offers instead of going on from our position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// The history of its snapshot.
+    pub id: ReplicationId,
+    /// Its position in it.
+    pub position: u64,
+    /// It is one of ours: its positions are never used twice, so they can be compared.
+    pub holdfast: bool,
+}
+
+/// How much of a snapshot has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Its length in bytes, if that was said.
+    pub total: Option<u64>,
+    /// Bytes that have come.
+    pub read: u64,
 }
 
 /// See the module's documentation.
@@ -77,6 +102,7 @@ pub struct Link {
     tokens: u64,
     /// It has followed this primary before.
     met: bool,
+    progress: Progress,
 }
 
 #[derive(Debug)]
@@ -103,6 +129,8 @@ enum Line {
 const RETRY: Span = Span::secs(1);
 /// Between signs of life.
 const ALIVE: Span = Span::secs(1);
+/// What our primaries add to their offers to our replicas; others do not look so far.
+const OURS: &[u8] = b"holdfast";
 /// A line of the handshake is shorter than this.
 const LINE_MAX: usize = 1024;
 
@@ -118,7 +146,13 @@ impl Link {
             acked: now,
             tokens,
             met: false,
+            progress: Progress::default(),
         }
+    }
+
+    /// Our data is from this primary, by way of a file: it is not the first meeting.
+    pub fn meet(&mut self) {
+        self.met = true;
     }
 
     /// Where it leads.
@@ -149,9 +183,19 @@ impl Link {
         matches!(self.state, State::Receiving(..) | State::Loading(_))
     }
 
+    /// How much of the snapshot has come, while one is on its way.
+    pub fn progress(&self) -> Option<Progress> {
+        matches!(self.state, State::Receiving(..)).then_some(self.progress)
+    }
+
     /// Whether it has followed this primary before.
     pub fn has_met(&self) -> bool {
         self.met
+    }
+
+    /// Whether the other end has been asked for its stream and has not answered.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.state, State::Asking(_))
     }
 
     /// The word ROLE shows.
@@ -346,6 +390,13 @@ impl Link {
         self.heard = now;
         if let State::Receiving(conn, receive) = &mut self.state {
             let (taken, part) = receive.step(bytes);
+            match (&part, &*receive) {
+                (Part::Begun, Receive::Length(len)) => self.progress.total = Some(*len),
+                (Part::Bytes(bytes) | Part::Last(bytes), _) => {
+                    self.progress.read += bytes.len() as u64;
+                }
+                _ => {}
+            }
             let notice = match part {
                 Part::None => Notice::More,
                 Part::Begun => Notice::Again,
@@ -404,7 +455,7 @@ impl Link {
                 // An old primary may not know a REPLCONF; it still can replicate.
                 awaited.remove(0);
                 if awaited.is_empty() {
-                    ask(conn, at, out);
+                    ask(conn, at, terms.failover, out);
                     self.state = State::Asking(conn);
                 }
                 Notice::Again
@@ -429,9 +480,11 @@ impl Link {
                     return self.refused("Master replied with wrong +FULLRESYNC", line, now, out);
                 };
                 out.log(Level::Notice, format_args!("Full resync from master: {id}:{position}"));
+                let holdfast = words.next() == Some(OURS);
                 self.newline = now;
+                self.progress = Progress::default();
                 self.state = State::Receiving(conn, Receive::Header);
-                Notice::Full(id, position)
+                Notice::Full(Offer { id, position, holdfast })
             }
             Some(b"+CONTINUE") => {
                 out.log(
@@ -443,7 +496,11 @@ impl Link {
                 self.follow(conn, now);
                 Notice::Continue(words.next().and_then(ReplicationId::parse))
             }
-            _ => self.refused("Master is currently unable to PSYNC", line, now, out),
+            _ => {
+                let primary = line.starts_with(b"-ERR PSYNC FAILOVER can't be sent to a master");
+                self.refused("Master is currently unable to PSYNC", line, now, out);
+                Notice::Rejected(primary)
+            }
         }
     }
 
@@ -484,7 +541,7 @@ fn introduce(conn: ConnId, terms: &Terms, out: &mut Out) -> Vec<Line> {
     awaited
 }
 
-fn ask(conn: ConnId, at: Option<(ReplicationId, u64)>, out: &mut Out) {
+fn ask(conn: ConnId, at: Option<(ReplicationId, u64)>, failover: bool, out: &mut Out) {
     match at {
         Some((id, position)) => {
             // On the wire a position is the number of the next byte, counted from one.
@@ -493,7 +550,8 @@ fn ask(conn: ConnId, at: Option<(ReplicationId, u64)>, out: &mut Out) {
                 Level::Notice,
                 format_args!("Trying a partial resynchronization (request {id}:{next})."),
             );
-            say(conn, &["PSYNC", id.as_str(), &next], out);
+            let words = ["PSYNC", id.as_str(), &next, "FAILOVER"];
+            say(conn, &words[..if failover { 4 } else { 3 }], out);
         }
         None => {
             out.log(

@@ -34,6 +34,12 @@ pub struct Replica {
     pub synced: Option<u64>,
     /// When it last said so, or took a part of its snapshot.
     pub heard: Instant,
+    /// When it asked for the stream.
+    pub asked: Instant,
+    /// It wants a snapshot and no stream.
+    pub snapshot_only: bool,
+    /// It asked by SYNC: it never says how far it is.
+    pub mute: bool,
     /// Bytes of its snapshot that waited for it when last looked at.
     queued: usize,
 }
@@ -136,7 +142,8 @@ impl Replicas {
                 b"holdfast" => replica.holdfast = true,
                 _ => {}
             },
-            b"version" | b"rdb-only" | b"rdb-filter-only" => {}
+            b"rdb-only" => replica.snapshot_only = number::parse_i64(value) == Some(1),
+            b"version" | b"rdb-filter-only" => {}
             _ => return Err("ERR Unrecognized REPLCONF option"),
         }
         Ok(())
@@ -170,6 +177,7 @@ impl Replicas {
     ) -> Verdict {
         let replica = self.by_conn.entry(conn).or_insert_with(|| Replica::new(now));
         replica.heard = now;
+        replica.asked = now;
         match asked {
             Some((id, position)) if identity.shares(id, position) && backlog.holds(position) => {
                 replica.stage = Stage::Online;
@@ -182,6 +190,15 @@ impl Replicas {
                 Verdict::Full
             }
         }
+    }
+
+    /// A SYNC: the snapshot comes without a word before it, and nothing is ever acknowledged.
+    pub fn sync(&mut self, conn: ConnId, now: Instant) {
+        let replica = self.by_conn.entry(conn).or_insert_with(|| Replica::new(now));
+        replica.heard = now;
+        replica.asked = now;
+        replica.mute = true;
+        replica.stage = Stage::Waiting;
     }
 
     /// The replicas that wait for a snapshot.
@@ -203,11 +220,19 @@ impl Replicas {
         }
     }
 
-    /// All of the snapshot has been handed to a replica's connection.
-    pub fn snapshot_sent(&mut self, conn: ConnId, now: Instant) {
+    /// All of the snapshot has been handed to a replica's connection, which knows where it ends
+    /// by a mark or by its length. Only a mark has to be acknowledged before the stream may follow.
+    pub fn snapshot_sent(&mut self, conn: ConnId, marked: bool, now: Instant) {
         if let Some(replica) = self.by_conn.get_mut(&conn) {
-            replica.stage = Stage::Loading;
+            replica.stage = if marked { Stage::Loading } else { Stage::Online };
             replica.heard = now;
+        }
+    }
+
+    /// The snapshot that a replica was being sent has come to nothing; it gets the next one.
+    pub fn wait_again(&mut self, conn: ConnId) {
+        if let Some(replica) = self.by_conn.get_mut(&conn) {
+            replica.stage = Stage::Waiting;
         }
     }
 
@@ -243,9 +268,10 @@ impl Replicas {
         self.online().filter(|replica| replica.acked >= position).count()
     }
 
-    /// How many replicas follow the stream and were heard within `lag`.
-    pub fn good(&self, lag: Span, now: Instant) -> usize {
-        self.online().filter(|replica| now.since(replica.heard) <= lag).count()
+    /// How many replicas follow the stream and were heard no more than `lag` seconds ago.
+    pub fn good(&self, lag: u64, now: Instant) -> usize {
+        let seconds = |replica: &Replica| now.since(replica.heard).as_millis() / 1000;
+        self.online().filter(|replica| seconds(replica) <= lag).count()
     }
 
     fn online(&self) -> impl Iterator<Item = &Replica> {
@@ -266,6 +292,7 @@ impl Replicas {
         self.by_conn
             .iter()
             .filter(|(_, r)| timed(r.stage) && now.since(r.heard) > timeout)
+            .filter(|(_, r)| !(r.mute && r.stage == Stage::Online))
             .map(|(conn, _)| *conn)
             .collect()
     }
@@ -307,6 +334,9 @@ impl Replica {
             acked: 0,
             synced: None,
             heard: now,
+            asked: now,
+            snapshot_only: false,
+            mute: false,
             queued: 0,
         }
     }

@@ -6,6 +6,8 @@ mod limits;
 mod monitor;
 mod pause;
 
+pub(crate) use pause::hold;
+
 use crate::execute::Turn;
 use crate::node::Node;
 use front::{Figures, Filter, Kind, Requests, Session, describe};

@@ -1,12 +1,13 @@
 //! Loading the saved state at the start.
 
 use crate::node::Node;
+use crate::replicate::Origin;
 use machine::{
     Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode,
     Out, Ticket,
 };
 use store::keyspace::Keyspace;
-use store::rdb::{LoadOptions, Loader, Reader};
+use store::rdb::{Item, LoadOptions, Loader, Reader};
 
 /// How much of the file is read at a time: a quarter of a millisecond of work with small values.
 const CHUNK: usize = 16 * 1024;
@@ -18,6 +19,11 @@ pub(crate) struct Loading {
     reader: Reader,
     loader: Loader,
     from_primary: bool,
+    origin: Origin,
+    /// Keys left out as expired since the last look at them, of a primary: its replicas may have
+    /// them still.
+    gone: Vec<(u32, Vec<u8>)>,
+    expired_before: Option<u64>,
     since: Instant,
     /// Length of the file, and how much of it has been read, in bytes.
     pub(crate) total: u64,
@@ -32,13 +38,28 @@ impl Loading {
     fn take(&mut self, mut bytes: &[u8], keyspace: &mut Keyspace) -> Result<(), String> {
         let last = bytes.len() < CHUNK;
         while let Some(item) = self.reader.next(&mut bytes).map_err(|error| error.to_string())? {
+            match &item {
+                Item::Key(key) if key.expires.zip(self.expired_before).is_some_and(is_past) => {
+                    self.gone.push((key.db, key.key.clone()));
+                }
+                item => self.origin.note(item),
+            }
             self.loader.load(item, keyspace).map_err(|error| error.to_string())?;
         }
         if last { self.reader.finish().map_err(|error| error.to_string()) } else { Ok(()) }
     }
 }
 
+fn is_past((expires, before): (u64, u64)) -> bool {
+    expires < before
+}
+
 impl Node {
+    /// Whether the saved state is being loaded, or a snapshot in the place of our data.
+    pub(crate) fn is_starting(&self) -> bool {
+        self.persist.loading.as_ref().is_some_and(|loading| !loading.from_primary)
+    }
+
     /// Begins to load `dbfilename`; clients are told to wait meanwhile.
     pub(crate) fn start_loading(&mut self, now: Now, out: &mut Out) {
         self.load_file(self.config.dbfilename.clone(), false, now, out);
@@ -52,16 +73,19 @@ impl Node {
         let file = self.persist.file();
         let ticket = out.file(FileOp::Open { file, path, mode: OpenMode::Read });
         self.persist.last_save = now.wall.secs();
+        // What has expired is for a primary to say, and it tells its replicas. In a cluster it is
+        // not known yet what we are.
+        let follows = !self.config.replicaof.is_empty() || self.clustering.is_some();
+        let expired_before = (!from_primary && !follows).then_some(now.wall.millis());
         self.persist.loading = Some(Loading {
             file,
             ticket,
             reader: Reader::new(store::rdb::Limits::default()),
-            loader: Loader::new(LoadOptions {
-                slotted: self.clustering.is_some(),
-                // What has expired is for the primary to say.
-                expired_before: (!from_primary).then_some(now.wall.millis()),
-            }),
+            loader: Loader::new(LoadOptions { slotted: self.clustering.is_some(), expired_before }),
             from_primary,
+            origin: Origin::default(),
+            gone: Vec::new(),
+            expired_before,
             since: now.mono,
             total: 0,
             read: 0,
@@ -87,7 +111,9 @@ impl Node {
             }
             Ok(FileOutput::Bytes(bytes)) => self.feed(loading, bytes, now, out),
             Ok(FileOutput::Done) => self.read_on(loading, out),
-            Err(error) if error.kind == FileErrorKind::NotFound && !loading.from_primary => {}
+            Err(error) if error.kind == FileErrorKind::NotFound && !loading.from_primary => {
+                self.tick_link(now, out);
+            }
             Err(error) => self.loading_failed(&error.to_string(), out),
         }
     }
@@ -102,6 +128,7 @@ impl Node {
         if let Err(error) = loading.take(bytes, &mut self.data.keyspace) {
             return self.loading_failed(&error, out);
         }
+        self.say_expired(&mut loading, now, out);
         if bytes.len() == CHUNK {
             return self.read_on(loading, out);
         }
@@ -115,7 +142,25 @@ impl Node {
         let seconds = now.mono.since(loading.since).0 as f64 / 1e9;
         out.log(Level::Notice, format_args!("DB loaded from disk: {seconds:.3} seconds"));
         if loading.from_primary {
-            self.sync_loaded(now, out);
+            return self.sync_loaded(now, out);
+        }
+        self.restore_history(loading.origin, now, out);
+        // A link has waited for the data and its place.
+        self.tick_link(now, out);
+    }
+
+    /// A primary's replicas are told of the keys that were left out.
+    fn say_expired(&mut self, loading: &mut Loading, now: Now, out: &mut Out) {
+        if loading.gone.is_empty() {
+            return;
+        }
+        self.restore_history(loading.origin, now, out);
+        for (db, key) in loading.gone.drain(..) {
+            self.data.effects.command(0, &[b"DEL", &key]);
+            self.commit(db, &[], &[]);
+        }
+        if let Some(backlog) = &mut self.replication.backlog {
+            backlog.trim(None);
         }
     }
 

@@ -1,6 +1,7 @@
 //! SAVE, BGSAVE, save points, and what follows from their success or failure.
 
 use super::{Asked, Exit};
+use crate::clients::hold;
 use crate::export::{Export, Progress};
 use crate::node::Node;
 use front::Session;
@@ -63,13 +64,15 @@ impl Node {
         let paths = (file, temporary, self.config.dbfilename.clone());
         let created = now.wall.secs().to_string();
         let memory = self.vitals.memory_allocated.to_string();
-        let aux = [
+        let origin = self.origin_fields();
+        let mut aux = vec![
             ("redis-ver", crate::REDIS_VERSION),
             ("redis-bits", "64"),
             ("ctime", &created),
             ("used-mem", &memory),
-            ("aof-base", "0"),
         ];
+        aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
+        aux.push(("aof-base", "0"));
         let options =
             Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
         let mut export =
@@ -140,7 +143,7 @@ impl Node {
             Progress::Failed(why) => self.save_failed(&why, now, out),
             Progress::Sent(conns) => {
                 self.persist.export = None;
-                self.sync_sent(&conns, now, out);
+                self.sync_sent(&conns, true, now, out);
             }
             Progress::Saved => {
                 let took = now.mono.since(export.since);
@@ -202,6 +205,7 @@ impl Node {
             if ok || exit.force {
                 self.exit(out);
             } else {
+                self.clients.pause.hold(hold::SHUTDOWN, false);
                 out.log(Level::Warning, format_args!("Error trying to save the DB, can't exit."));
             }
         }
@@ -221,6 +225,9 @@ impl Node {
             self.data.keyspace.abort_snapshot();
         }
         self.start_save(now, out);
+        // What is written from here on would be acknowledged and not be in the file.
+        self.clients.pause.hold(hold::SHUTDOWN, true);
+        self.close_gates();
         Ending::AfterSave
     }
 
@@ -229,6 +236,8 @@ impl Node {
         if self.persist.exit_after.take().is_none() {
             return false;
         }
+        self.clients.pause.hold(hold::SHUTDOWN, false);
+        self.close_gates();
         out.log(Level::Notice, format_args!("Shutdown manually aborted."));
         let waiting = std::mem::take(&mut self.persist.waiting);
         let (over, on): (Vec<_>, Vec<_>) =

@@ -3,12 +3,12 @@
 use crate::execute::Turn;
 use crate::node::Node;
 use crate::persist::Loading;
-use crate::replicate::Applier;
+use crate::replicate::{Applier, Origin};
 use front::{Session, gate};
 use machine::{
     ConnId, FileError, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode, Out, Ticket,
 };
-use replication::{Identity, Link, Notice, ReplicationId, Target, Terms};
+use replication::{Identity, Link, Notice, Offer, ReplicationId, Target, Terms};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use store::rdb::{Item, Limits, Reader};
@@ -18,14 +18,13 @@ use wire::reply::Reply;
 /// A snapshot being received. It goes to a file and is checked on its way; only a whole one
 /// replaces the data.
 pub(crate) struct Incoming {
-    id: ReplicationId,
-    position: u64,
+    offer: Offer,
     file: FileId,
     path: String,
     reader: Reader,
     keys: u64,
-    /// The database that the stream after it has selected.
-    selected: u32,
+    /// Its own word on its place; the database that its stream has selected stands there.
+    origin: Origin,
     whole: bool,
     /// It takes the place of the data: it is being loaded.
     switched: bool,
@@ -42,6 +41,9 @@ impl Node {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         if self.clustering.is_some() {
             return reply.error("ERR REPLICAOF not allowed in cluster mode.");
+        }
+        if self.replication.failover.is_on() {
+            return reply.error("ERR REPLICAOF not allowed while failing over.");
         }
         if args[1].eq_ignore_ascii_case(b"no") && args[2].eq_ignore_ascii_case(b"one") {
             reply.ok();
@@ -74,6 +76,7 @@ impl Node {
         self.leave_primary(now, out);
         self.unblock_waits(out);
         self.replication.refused = None;
+        self.take_up_restored();
         self.need_backlog();
         self.data.effects.record(false);
         let tokens = self.replication.random.number() >> 16 | LINK_TOKENS;
@@ -81,8 +84,28 @@ impl Node {
         self.tick_link(now, out);
     }
 
+    /// Saved data that nothing has changed since is still in the history it was saved in, and that
+    /// is the name a primary knows it by.
+    fn take_up_restored(&mut self) {
+        let replication = &mut self.replication;
+        let unchanged =
+            replication.identity.previous.filter(|(_, upto)| *upto == replication.end());
+        if let Some(id) = replication.restored.take()
+            && replication.link.is_none()
+            && replication.replicas.is_empty()
+            && unchanged.is_some_and(|(previous, _)| previous == id)
+        {
+            replication.identity = Identity::new(id);
+        }
+    }
+
     /// Becomes a primary, in a history of its own that goes on from here.
     pub(crate) fn promote(&mut self, now: Now, out: &mut Out) {
+        self.promote_for("user request", now, out);
+    }
+
+    /// The same; `whose` is for the log.
+    pub(crate) fn promote_for(&mut self, whose: &str, now: Now, out: &mut Out) {
         if self.replication.link.is_none() {
             return;
         }
@@ -96,15 +119,17 @@ impl Node {
         } else {
             Identity::new(id)
         };
+        self.replication.restored = None;
         self.replication.selected = None;
         self.data.effects.record(self.replication.backlog.is_some());
         out.log(
             Level::Notice,
-            format_args!("MASTER MODE enabled (user request). New replication ID is {id}"),
+            format_args!("MASTER MODE enabled ({whose}). New replication ID is {id}"),
         );
     }
 
     fn leave_primary(&mut self, now: Now, out: &mut Out) {
+        self.note_freshness();
         if let Some(mut link) = self.replication.link.take() {
             link.drop_link(now.mono, out);
         }
@@ -114,17 +139,31 @@ impl Node {
 
     fn terms(&self) -> Terms {
         let some = |text: &String| (!text.is_empty()).then(|| text.clone());
+        let announced = self.config.repl.announce_port;
         Terms {
-            port: self.config.port,
-            announce_ip: some(&self.config.replica_announce_ip),
+            port: if announced == 0 { self.config.port } else { announced },
+            announce_ip: some(&self.config.repl.announce_ip),
             user: some(&self.config.masteruser),
             password: some(&self.config.masterauth),
             timeout: machine::Span::secs(self.config.repl_timeout),
+            failover: self.replication.failover.asks(),
+        }
+    }
+
+    /// Takes note of when our primary was last heard.
+    pub(crate) fn note_freshness(&mut self) {
+        if let Some(link) = self.replication.link.as_ref().filter(|link| link.is_following()) {
+            self.replication.chores.fresh = Some(link.heard());
         }
     }
 
     /// What is due by time on the link.
     pub(crate) fn tick_link(&mut self, now: Now, out: &mut Out) {
+        if self.is_starting() {
+            // It is not known yet which data we have.
+            return;
+        }
+        self.note_freshness();
         let terms = self.terms();
         let position = self.replication.end();
         if let Some(link) = &mut self.replication.link
@@ -136,6 +175,9 @@ impl Node {
 
     /// When the link has something to do at the latest.
     pub(crate) fn link_deadline(&self) -> Option<Instant> {
+        if self.is_starting() {
+            return None;
+        }
         let terms =
             Terms { timeout: machine::Span::secs(self.config.repl_timeout), ..Terms::default() };
         self.replication.link.as_ref().map(|link| link.deadline(&terms))
@@ -174,8 +216,13 @@ impl Node {
                 at += self.apply_stream(&bytes[at..], now, out);
                 break;
             }
+            let before = link.is_asking();
             let (taken, notice) = link.received(&bytes[at..], &terms, place, now.mono, out);
+            let asked = link.is_asking() && !before;
             at += taken;
+            if asked {
+                self.failover_asked();
+            }
             match notice {
                 Notice::More => break,
                 Notice::Again => {}
@@ -184,10 +231,21 @@ impl Node {
                     at = bytes.len();
                     break;
                 }
-                Notice::Full(id, position) => self.receive(id, position, now, out),
+                Notice::Rejected(primary) => {
+                    self.failover_rejected(primary, now, out);
+                    at = bytes.len();
+                    break;
+                }
+                Notice::Full(offer) => {
+                    self.failover_done();
+                    self.receive(offer, now, out);
+                }
                 Notice::Snapshot(part) => self.take_snapshot(part, false, now, out),
                 Notice::SnapshotEnd(part) => self.take_snapshot(part, true, now, out),
-                Notice::Continue(id) => self.continued(id, out),
+                Notice::Continue(id) => {
+                    self.failover_done();
+                    self.continued(id, out);
+                }
             }
         }
         out.consumed(at);
@@ -204,19 +262,31 @@ impl Node {
         }
     }
 
-    fn receive(&mut self, id: ReplicationId, position: u64, now: Now, out: &mut Out) {
+    fn receive(&mut self, offer: Offer, now: Now, out: &mut Out) {
         self.abandon_incoming(out);
+        if self.is_behind(offer) {
+            self.replication.refused = Some("behind");
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "The primary came back at position {} of another history, behind ours ({}); \
+                     its snapshot is refused and our keys are kept. REPLICAOF again, or \
+                     replica-accept-empty-primary yes, accepts it.",
+                    offer.position, self.replication.chores.settled
+                ),
+            );
+            return self.drop_link(now, out);
+        }
         let file = self.persist.file();
         let path = format!("temp-{}.{}.rdb", now.wall.secs(), file.0);
         let open = FileOp::Open { file, path: path.clone(), mode: OpenMode::Create };
         self.replication.incoming = Some(Incoming {
-            id,
-            position,
+            offer,
             file,
             path,
             reader: Reader::new(Limits::default()),
             keys: 0,
-            selected: 0,
+            origin: Origin::default(),
             whole: false,
             switched: false,
             pending: BTreeSet::from([out.file(open)]),
@@ -255,6 +325,22 @@ impl Node {
         }
     }
 
+    /// On a reconnect, a primary of ours in a history that we do not know has not come as far as
+    /// we have: what it lost, we hold. Others may count differently.
+    fn is_behind(&self, offer: Offer) -> bool {
+        let Identity { id, previous } = self.replication.identity;
+        let known = offer.id == id || previous.is_some_and(|(id, _)| offer.id == id);
+        // After a start of our own we come from a file, as it does.
+        let live = self.replication.chores.fresh.is_some();
+        let met = live && self.replication.link.as_ref().is_some_and(Link::has_met);
+        offer.holdfast
+            && met
+            && !known
+            && self.replication.placed
+            && offer.position < self.replication.chores.settled
+            && !self.config.replica_accept_empty_primary
+    }
+
     /// An empty snapshot on a reconnect to the same primary, while we hold data.
     fn would_lose_data(&self) -> bool {
         let met = self.replication.link.as_ref().is_some_and(Link::has_met);
@@ -262,6 +348,7 @@ impl Node {
     }
 
     pub(crate) fn drop_link(&mut self, now: Now, out: &mut Out) {
+        self.note_freshness();
         if let Some(link) = &mut self.replication.link {
             link.drop_link(now.mono, out);
         }
@@ -270,6 +357,7 @@ impl Node {
 
     /// The link's connection ended.
     pub(crate) fn link_closed(&mut self, now: Now, out: &mut Out) {
+        self.note_freshness();
         if let Some(link) = &mut self.replication.link {
             link.closed(now.mono, out);
         }
@@ -278,7 +366,7 @@ impl Node {
         }
     }
 
-    fn abandon_incoming(&mut self, out: &mut Out) {
+    pub(super) fn abandon_incoming(&mut self, out: &mut Out) {
         if let Some(incoming) = self.replication.incoming.take() {
             if !incoming.switched {
                 out.file(FileOp::Close { file: incoming.file });
@@ -344,16 +432,18 @@ impl Node {
         };
         let to = self.config.dbfilename.clone();
         out.file(FileOp::Rename { from: incoming.path, to });
-        self.replication.identity = Identity::new(incoming.id);
-        self.replication.position = incoming.position;
-        self.replication.stream_db = incoming.selected;
+        self.replication.identity = Identity::new(incoming.offer.id);
+        self.replication.position = incoming.offer.position;
+        // Of a primary that is itself a replica: its stream goes on in the database it was in.
+        self.replication.stream_db = incoming.origin.db();
+        self.replication.chores.settled = incoming.offer.position;
         self.replication.placed = true;
         self.replication.refused = None;
         self.replication.backlog = None;
         self.need_backlog();
         self.data.effects.record(false);
         if let Some(link) = &mut self.replication.link {
-            link.loaded(incoming.position, now.mono, out);
+            link.loaded(incoming.offer.position, now.mono, out);
         }
         out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Finished with success"));
     }
@@ -373,12 +463,7 @@ impl Incoming {
         while let Some(item) = self.reader.next(&mut part).map_err(|error| error.to_string())? {
             match item {
                 Item::Key(_) => self.keys += 1,
-                // Of a primary that is itself a replica: its stream goes on in this database.
-                Item::Aux { key, value } if key == b"repl-stream-db" => {
-                    let db = number::parse_u64(&value).and_then(|db| u32::try_from(db).ok());
-                    self.selected = db.unwrap_or(0);
-                }
-                _ => {}
+                item => self.origin.note(&item),
             }
         }
         if end { self.reader.finish().map_err(|error| error.to_string()) } else { Ok(()) }

@@ -49,41 +49,41 @@ impl Node {
 
     /// PSYNC: goes on from where the replica is, or leaves it to wait for a snapshot.
     pub(crate) fn psync(&mut self, args: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
-        if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
-            let text = "LOADING this primary does not know yet whether its data is current";
-            return Reply::new(turn.buffer, session.protocol).error(text);
-        }
-        if let Some(link) = &self.replication.link
-            && !link.is_following()
-        {
-            let text = "NOMASTERLINK Can't SYNC while not connected with my master";
-            return Reply::new(turn.buffer, session.protocol).error(text);
-        }
         if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
             // It is a replica already, and what it is being sent must not be mixed up.
             return;
         }
-        let id = ReplicationId::parse(args[1]);
+        let word = args.get(3).filter(|word| word.eq_ignore_ascii_case(b"failover"));
+        if word.is_some()
+            && let Err(why) = self.take_over(args[1], session, turn)
+        {
+            return Reply::new(turn.buffer, session.protocol).error(why);
+        }
+        if let Some(why) = self.no_sync_now() {
+            return Reply::new(turn.buffer, session.protocol).error(why);
+        }
+        let who = self.replica_name(session.conn, session);
+        turn.out.log(Level::Notice, format_args!("Replica {who} asks for synchronization"));
+        let Some(next) = number::parse_i64(args[2]) else {
+            turn.out.log(
+                Level::Warning,
+                format_args!("Replica {who} asks for synchronization but with a wrong offset"),
+            );
+            let text = "ERR value is not an integer or out of range";
+            return Reply::new(turn.buffer, session.protocol).error(text);
+        };
         // On the wire a position is the number of the next byte, counted from one.
-        let next =
-            number::parse_i64(args[2]).and_then(|next| u64::try_from(next.checked_sub(1)?).ok());
-        self.need_backlog();
-        // From here on every change is in the stream, so our data has a place in its history.
-        self.replication.placed = true;
+        let next = next.checked_sub(1).and_then(|next| u64::try_from(next).ok());
+        let asked = ReplicationId::parse(args[1]).zip(next);
+        let placed = self.become_source(session, turn);
         let Some(backlog) = &self.replication.backlog else { return };
         let verdict = self.replication.replicas.psync(
             session.conn,
-            id.zip(next),
+            asked.filter(|_| placed),
             &self.replication.identity,
             backlog,
             turn.now.mono,
         );
-        session.modes.replica = true;
-        session.set_gates();
-        let who = self.replica_name(session.conn, session);
-        turn.out.set_first(session.conn, true);
-        turn.out.hold_writes(true);
-        turn.out.log(Level::Notice, format_args!("Replica {who} asks for synchronization"));
         match verdict {
             Verdict::Continue => {
                 self.replication.syncs[1] += 1;
@@ -103,10 +103,63 @@ impl Node {
                 self.replication.syncs[0] += 1;
                 if args[1] != b"?" {
                     self.replication.syncs[2] += 1;
-                    self.log_refused_partial(&who, id.zip(next), turn.out);
+                    self.log_refused_partial(&who, asked, turn.out);
                 }
             }
         }
+    }
+
+    /// SYNC: as PSYNC without a position, from who does not know PSYNC.
+    pub(crate) fn sync(&mut self, session: &mut Session, turn: &mut Turn<'_>) {
+        if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
+            return;
+        }
+        if let Some(why) = self.no_sync_now() {
+            return Reply::new(turn.buffer, session.protocol).error(why);
+        }
+        let who = self.replica_name(session.conn, session);
+        turn.out.log(Level::Notice, format_args!("Replica {who} asks for synchronization"));
+        self.become_source(session, turn);
+        self.replication.replicas.sync(session.conn, turn.now.mono);
+        self.replication.syncs[0] += 1;
+    }
+
+    /// Why nobody can have our stream now.
+    fn no_sync_now(&self) -> Option<&'static str> {
+        if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
+            return Some("LOADING this primary does not know yet whether its data is current");
+        }
+        if self.replication.failover.is_on() {
+            return Some("NOMASTERLINK Can't SYNC while failing over");
+        }
+        let linked = self.replication.link.as_ref().is_none_or(|link| link.is_following());
+        (!linked).then_some("NOMASTERLINK Can't SYNC while not connected with my master")
+    }
+
+    /// From here on every change is in the stream, and the session's connection is a replica's.
+    /// Whether our data had a place in the stream's history before.
+    fn become_source(&mut self, session: &mut Session, turn: &mut Turn<'_>) -> bool {
+        self.need_backlog();
+        session.modes.replica = true;
+        session.set_gates();
+        turn.out.set_first(session.conn, true);
+        turn.out.hold_writes(true);
+        std::mem::replace(&mut self.replication.placed, true)
+    }
+
+    /// Whether `min-replicas-to-write` forbids a primary to write.
+    pub(crate) fn lacks_replicas(&self) -> bool {
+        let repl = &self.config.repl;
+        repl.good_least > 0
+            && repl.good_lag > 0
+            && self.replication.link.is_none()
+            && (self.replication.chores.good as u64) < repl.good_least
+    }
+
+    /// Counts the replicas that were heard within `min-replicas-max-lag`.
+    pub(crate) fn count_good_replicas(&mut self, now: Now) {
+        let lag = self.config.repl.good_lag;
+        self.replication.chores.good = self.replication.replicas.good(lag, now.mono);
     }
 
     /// Says why a partial resync was not possible, and what would have made it so.
@@ -167,29 +220,19 @@ impl Node {
         }
         let position = self.replication.end();
         let id = self.replication.identity.id;
-        let line = format!("+FULLRESYNC {id} {position}\r\n");
         for conn in &waiting {
-            out.queue(*conn, line.as_bytes());
-            self.replication.replicas.snapshot_began(*conn, position);
+            self.offer_snapshot(*conn, id, position, out);
         }
         // The next effect names its database: the snapshot's reader has selected none.
         self.replication.selected = None;
         let mut mark = [0; 40];
         mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
-        let offset = position.to_string();
-        // The stream of our own primary goes on in the database it has selected.
-        let selected = self.replication.link.as_ref().map_or(0, |_| self.replication.stream_db);
-        let selected = selected.to_string();
         let created = now.wall.secs().to_string();
-        let aux = [
-            ("redis-ver", crate::REDIS_VERSION),
-            ("redis-bits", "64"),
-            ("ctime", &created),
-            ("repl-stream-db", &selected),
-            ("repl-id", id.as_str()),
-            ("repl-offset", &offset),
-            ("aof-base", "0"),
-        ];
+        let origin = self.origin_fields();
+        let mut aux =
+            vec![("redis-ver", crate::REDIS_VERSION), ("redis-bits", "64"), ("ctime", &created)];
+        aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
+        aux.push(("aof-base", "0"));
         let options =
             Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
         let count = waiting.len();
@@ -207,10 +250,24 @@ impl Node {
         );
     }
 
+    /// Says to a replica what its snapshot will be.
+    fn offer_snapshot(&mut self, conn: ConnId, id: ReplicationId, position: u64, out: &mut Out) {
+        let Some(replica) = self.replica(conn) else { return };
+        if !replica.mute {
+            // Ours are told that we are one of them; others do not look so far.
+            let word = if replica.holdfast { " holdfast" } else { "" };
+            out.queue(conn, format!("+FULLRESYNC {id} {position}{word}\r\n").as_bytes());
+        }
+        self.replication.replicas.snapshot_began(conn, position);
+    }
+
     /// A snapshot has been handed to these connections.
-    pub(crate) fn sync_sent(&mut self, conns: &[ConnId], now: Now, out: &mut Out) {
+    pub(crate) fn sync_sent(&mut self, conns: &[ConnId], marked: bool, now: Now, out: &mut Out) {
         for conn in conns {
-            self.replication.replicas.snapshot_sent(*conn, now.mono);
+            self.replication.replicas.snapshot_sent(*conn, marked, now.mono);
+            if self.replica(*conn).is_some_and(|replica| replica.snapshot_only) {
+                out.close_after_flush(*conn);
+            }
         }
         let count = conns.len();
         out.log(Level::Notice, format_args!("Snapshot sent to {count} replicas"));
@@ -242,9 +299,9 @@ impl Node {
 
     /// Shows replicas that wait to be alive; lets go of those that are silent for too long.
     pub(crate) fn check_replicas(&mut self, now: Now, out: &mut Out) {
-        if now.mono.since(self.replication.blank) >= Span::secs(1) {
+        if now.mono.since(self.replication.chores.blank) >= Span::secs(1) {
             // They must not take our waiting for our end.
-            self.replication.blank = now.mono;
+            self.replication.chores.blank = now.mono;
             let waiting = self.replication.replicas.waiting();
             waiting.into_iter().for_each(|conn| out.queue(conn, b"\n"));
         }
@@ -255,12 +312,18 @@ impl Node {
             if active.is_some_and(|active| now.mono.since(active) <= timeout) {
                 continue;
             }
+            let replica = self.replica(conn);
+            let streaming = replica.is_some_and(|replica| replica.stage == Stage::Online);
+            let what = if streaming { "streaming" } else { "full" };
+            let who = self.sessions.get(conn).map(|session| self.replica_name(conn, session));
+            let who = who.unwrap_or_default();
             out.log(
                 Level::Warning,
-                format_args!("Disconnecting timedout replica (streaming sync)"),
+                format_args!("Disconnecting timedout replica ({what} sync): {who}"),
             );
             out.close(conn);
         }
+        self.count_good_replicas(now);
     }
 
     /// WAIT: answered at once, or when enough replicas have acknowledged, or in time.
@@ -352,7 +415,8 @@ impl Node {
         let mut text = String::new();
         for (number, (conn, replica)) in self.replication.replicas.iter().enumerate() {
             let host = self.replica_host(conn, replica);
-            let lag = now.mono.since(replica.heard).as_millis() / 1000;
+            let online = replica.stage == Stage::Online;
+            let lag = now.mono.since(replica.heard).as_millis() / 1000 * u64::from(online);
             // Writing to a String cannot fail.
             let _ = write!(
                 text,

@@ -22,7 +22,7 @@ pub(crate) struct Deployment {
     offsets: BTreeMap<(usize, String), u64>,
 }
 
-fn ip(number: usize) -> IpAddr {
+pub(crate) fn ip(number: usize) -> IpAddr {
     Ipv4Addr::new(10, 0, 0, number as u8 + 1).into()
 }
 
@@ -122,6 +122,23 @@ impl Deployment {
         for desk in self.chatters.drain(..) {
             desk.borrow_mut().chatter = Some(Box::new(Vec::new));
         }
+    }
+
+    /// Ends a server's process and starts it again. Whoever is a replica then may be where its file
+    /// was taken.
+    pub(crate) fn restart(&mut self, server: usize) {
+        self.world.kill(self.machines[server]);
+        self.world.run_for(Span::millis(100));
+        self.world.restart(self.machines[server]);
+        self.offsets.retain(|(of, _), _| *of != server);
+        // The client does not know yet that its connection is gone.
+        self.try_ask(server, line("PING"));
+        self.wait(server, "loading", "0");
+    }
+
+    /// A number of INFO.
+    pub(crate) fn count(&mut self, server: usize, field: &str) -> u64 {
+        self.info(server, field).parse().expect("a number")
     }
 
     /// Asks a server; `None` if the connection ends, or nothing comes within ten seconds.

@@ -4,5 +4,7 @@ mod cases;
 mod clients;
 mod deployment;
 mod faults;
+mod handover;
 mod pressure;
+mod restarts;
 mod swarm;

@@ -36,7 +36,7 @@ pub(super) const ROWS: &[Row] = &[
         slot!(dbfilename),
     ),
     ignored("no-appendfsync-on-rewrite", Kind::Bool, "no", Access::Mutable),
-    ignored("rdb-del-sync-files", Kind::Bool, "no", Access::Mutable),
+    obeyed("rdb-del-sync-files", Kind::Bool, "no", Access::Mutable, slot!(repl.delete_files)),
     obeyed(
         "rdb-key-save-delay",
         Kind::Int(i32::MIN as i64, INT),
