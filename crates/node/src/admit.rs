@@ -69,8 +69,10 @@ impl Node {
 
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 8] = [
+const GATES: [Gate; 9] = [
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
     (
@@ -93,6 +95,7 @@ const GATES: [Gate; 8] = [
         |_| true,
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     ),
-    (gate::LOADED, |_| true, "LOADING Redis is loading the dataset in memory"),
+    (gate::LOADED, |_| true, LOADING),
+    (gate::SETTLED, |_| true, LOADING),
     (gate::KEYSPACE, |_| true, "ERR Replica can't interact with the keyspace"),
 ];

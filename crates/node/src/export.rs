@@ -43,6 +43,8 @@ pub(crate) struct Export {
     pub(crate) since: Instant,
     /// `rdb_changes_since_last_save` at its start.
     pub(crate) changes: u64,
+    /// The position of the stream that it holds, if it goes to a file that replicas wait for.
+    pub(crate) promised: Option<u64>,
 }
 
 /// Where the bytes go.
@@ -160,6 +162,7 @@ impl Export {
             paced_until: None,
             since: now,
             changes: 0,
+            promised: None,
         };
         export.sink.write(pages(header), out);
         export

@@ -302,6 +302,7 @@ impl Node {
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
         self.go_on(now, out);
         self.start_sync(now, out);
+        self.advance_filings(now, out);
         self.advance_export(units, now, out);
         self.weigh_export(now, out);
         if units > 0 && self.persist.export.is_none() {
@@ -355,7 +356,7 @@ impl Node {
 
     /// Closes the gates that the state of the node asks for.
     pub(crate) fn close_gates(&mut self) {
-        let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
+        let loading = self.loading_gates();
         let unsafe_now = self.is_misconfigured() || self.lacks_replicas();
         let misconf = if unsafe_now { gate::WRITE } else { 0 };
         let paused = self.clients.pause.is_on();
@@ -392,6 +393,7 @@ impl Node {
         self.load_step(ticket, &result, now, out);
         self.save_step(ticket, &result, now, out);
         self.incoming_step(ticket, &result, now, out);
+        self.filing_step(ticket, &result, now, out);
     }
 }
 

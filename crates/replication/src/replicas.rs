@@ -51,7 +51,11 @@ pub enum Stage {
     Introduced,
     /// It waits for a snapshot to begin.
     Waiting,
-    /// It is being sent a snapshot.
+    /// Its snapshot is being put into a file.
+    Promised,
+    /// It is being sent a file.
+    File,
+    /// It is being sent a snapshot while that is made.
     Snapshot,
     /// The snapshot has been sent; its first acknowledgement starts the stream.
     Loading,
@@ -63,8 +67,8 @@ impl Stage {
     /// The word INFO shows.
     pub const fn name(self) -> &'static str {
         match self {
-            Stage::Introduced | Stage::Waiting => "wait_bgsave",
-            Stage::Snapshot => "send_bulk",
+            Stage::Introduced | Stage::Waiting | Stage::Promised | Stage::Snapshot => "wait_bgsave",
+            Stage::File => "send_bulk",
             Stage::Loading | Stage::Online => "online",
         }
     }
@@ -212,11 +216,20 @@ impl Replicas {
         self.by_conn.iter().filter_map(of).collect()
     }
 
-    /// A snapshot of the data at `position` is being sent to a replica.
-    pub fn snapshot_began(&mut self, conn: ConnId, position: u64) {
+    /// A snapshot of the data at `position` is being made for a replica: sent as it is made, or
+    /// put into a file first.
+    pub fn snapshot_began(&mut self, conn: ConnId, position: u64, file: bool) {
         if let Some(replica) = self.by_conn.get_mut(&conn) {
-            replica.stage = Stage::Snapshot;
+            replica.stage = if file { Stage::Promised } else { Stage::Snapshot };
             replica.position = position;
+        }
+    }
+
+    /// The file with a replica's snapshot is whole and being sent.
+    pub fn file_began(&mut self, conn: ConnId, now: Instant) {
+        if let Some(replica) = self.by_conn.get_mut(&conn) {
+            replica.stage = Stage::File;
+            replica.heard = now;
         }
     }
 
@@ -226,13 +239,6 @@ impl Replicas {
         if let Some(replica) = self.by_conn.get_mut(&conn) {
             replica.stage = if marked { Stage::Loading } else { Stage::Online };
             replica.heard = now;
-        }
-    }
-
-    /// The snapshot that a replica was being sent has come to nothing; it gets the next one.
-    pub fn wait_again(&mut self, conn: ConnId) {
-        if let Some(replica) = self.by_conn.get_mut(&conn) {
-            replica.stage = Stage::Waiting;
         }
     }
 
@@ -259,7 +265,7 @@ impl Replicas {
 
     /// The position of the replica that is furthest behind, of those that will need the stream.
     pub fn needed(&self) -> Option<u64> {
-        let needs = |stage| matches!(stage, Stage::Snapshot | Stage::Loading | Stage::Online);
+        let needs = |stage| !matches!(stage, Stage::Introduced | Stage::Waiting);
         self.by_conn.values().filter(|r| needs(r.stage)).map(|r| r.position).min()
     }
 
@@ -283,12 +289,13 @@ impl Replicas {
     pub fn silent(&mut self, timeout: Span, now: Instant, out: &Out) -> Vec<ConnId> {
         for (conn, replica) in &mut self.by_conn {
             let queued = out.queued(*conn);
-            if replica.stage == Stage::Snapshot && (queued == 0 || queued != replica.queued) {
+            let sent = matches!(replica.stage, Stage::Snapshot | Stage::File);
+            if sent && (queued == 0 || queued != replica.queued) {
                 replica.queued = queued;
                 replica.heard = now;
             }
         }
-        let timed = |stage| matches!(stage, Stage::Online | Stage::Loading | Stage::Snapshot);
+        let timed = |stage| !matches!(stage, Stage::Introduced | Stage::Waiting | Stage::Promised);
         self.by_conn
             .iter()
             .filter(|(_, r)| timed(r.stage) && now.since(r.heard) > timeout)

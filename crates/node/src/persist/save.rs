@@ -56,7 +56,7 @@ impl Node {
         self.persist.waiting.push((session.conn, Asked::Save));
     }
 
-    fn start_save(&mut self, now: Now, out: &mut Out) {
+    pub(crate) fn start_save(&mut self, now: Now, out: &mut Out) {
         self.persist.scheduled = false;
         self.persist.last_try = now.wall.secs();
         let file = self.persist.file();
@@ -156,6 +156,7 @@ impl Node {
                 self.persist.pressure.last_saved = self.persist.pressure.peak;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
+                self.send_files(now, out);
                 self.answer_waiting(true, out);
             }
         }
@@ -167,6 +168,10 @@ impl Node {
         self.persist.last_ok = false;
         self.persist.last_try = now.wall.secs();
         out.log(Level::Warning, format_args!("Background saving error: {why}"));
+        // Those who wait for the file will ask again.
+        for conn in self.replication.replicas.at(replication::Stage::Promised) {
+            out.close(conn);
+        }
         self.answer_waiting(false, out);
     }
 

@@ -1,36 +1,13 @@
-//! The replica's end: REPLICAOF, receiving a snapshot, applying the stream.
+//! The replica's end: REPLICAOF, the link to the primary, promotion.
 
 use crate::execute::Turn;
 use crate::node::Node;
-use crate::persist::Loading;
-use crate::replicate::{Applier, Origin};
+use crate::replicate::Applier;
 use front::{Session, gate};
-use machine::{
-    ConnId, FileError, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode, Out, Ticket,
-};
-use replication::{Identity, Link, Notice, Offer, ReplicationId, Target, Terms};
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use store::rdb::{Item, Limits, Reader};
+use machine::{ConnId, Instant, Level, Now, Out};
+use replication::{Identity, Link, Notice, ReplicationId, Target, Terms};
 use wire::number;
 use wire::reply::Reply;
-
-/// A snapshot being received. It goes to a file and is checked on its way; only a whole one
-/// replaces the data.
-pub(crate) struct Incoming {
-    offer: Offer,
-    file: FileId,
-    path: String,
-    reader: Reader,
-    keys: u64,
-    /// Its own word on its place; the database that its stream has selected stands there.
-    origin: Origin,
-    whole: bool,
-    /// It takes the place of the data: it is being loaded.
-    switched: bool,
-    /// Operations on the file that have not ended.
-    pending: BTreeSet<Ticket>,
-}
 
 /// Where tokens of the link's attempts to connect start, so that they are nobody else's.
 const LINK_TOKENS: u64 = 1 << 32;
@@ -262,91 +239,6 @@ impl Node {
         }
     }
 
-    fn receive(&mut self, offer: Offer, now: Now, out: &mut Out) {
-        self.abandon_incoming(out);
-        if self.is_behind(offer) {
-            self.replication.refused = Some("behind");
-            out.log(
-                Level::Warning,
-                format_args!(
-                    "The primary came back at position {} of another history, behind ours ({}); \
-                     its snapshot is refused and our keys are kept. REPLICAOF again, or \
-                     replica-accept-empty-primary yes, accepts it.",
-                    offer.position, self.replication.chores.settled
-                ),
-            );
-            return self.drop_link(now, out);
-        }
-        let file = self.persist.file();
-        let path = format!("temp-{}.{}.rdb", now.wall.secs(), file.0);
-        let open = FileOp::Open { file, path: path.clone(), mode: OpenMode::Create };
-        self.replication.incoming = Some(Incoming {
-            offer,
-            file,
-            path,
-            reader: Reader::new(Limits::default()),
-            keys: 0,
-            origin: Origin::default(),
-            whole: false,
-            switched: false,
-            pending: BTreeSet::from([out.file(open)]),
-        });
-    }
-
-    /// Bytes of the snapshot: checked, and put into the file.
-    fn take_snapshot(&mut self, part: &[u8], end: bool, now: Now, out: &mut Out) {
-        let Some(incoming) = &mut self.replication.incoming else { return };
-        if let Err(why) = incoming.check(part, end) {
-            out.log(
-                Level::Warning,
-                format_args!("Failed trying to load the MASTER snapshot: {why}"),
-            );
-            return self.drop_link(now, out);
-        }
-        let data: Arc<[u8]> = Arc::from(part);
-        let range = 0..data.len();
-        incoming.pending.insert(out.file(FileOp::Append { file: incoming.file, data, range }));
-        if end {
-            // The file will be `dbfilename`: it must not be torn by a crash after that.
-            incoming.pending.insert(out.file(FileOp::Sync { file: incoming.file }));
-        }
-        incoming.whole = end;
-        if end && incoming.keys == 0 && self.would_lose_data() {
-            self.replication.refused = Some("empty");
-            out.log(
-                Level::Warning,
-                format_args!(
-                    "The primary came back without data; its empty snapshot is refused and our \
-                     keys are kept. REPLICAOF again, or replica-accept-empty-primary yes, accepts \
-                     it."
-                ),
-            );
-            self.drop_link(now, out);
-        }
-    }
-
-    /// On a reconnect, a primary of ours in a history that we do not know has not come as far as
-    /// we have: what it lost, we hold. Others may count differently.
-    fn is_behind(&self, offer: Offer) -> bool {
-        let Identity { id, previous } = self.replication.identity;
-        let known = offer.id == id || previous.is_some_and(|(id, _)| offer.id == id);
-        // After a start of our own we come from a file, as it does.
-        let live = self.replication.chores.fresh.is_some();
-        let met = live && self.replication.link.as_ref().is_some_and(Link::has_met);
-        offer.holdfast
-            && met
-            && !known
-            && self.replication.placed
-            && offer.position < self.replication.chores.settled
-            && !self.config.replica_accept_empty_primary
-    }
-
-    /// An empty snapshot on a reconnect to the same primary, while we hold data.
-    fn would_lose_data(&self) -> bool {
-        let met = self.replication.link.as_ref().is_some_and(Link::has_met);
-        met && !self.data.keyspace.is_empty() && !self.config.replica_accept_empty_primary
-    }
-
     pub(crate) fn drop_link(&mut self, now: Now, out: &mut Out) {
         self.note_freshness();
         if let Some(link) = &mut self.replication.link {
@@ -361,91 +253,9 @@ impl Node {
         if let Some(link) = &mut self.replication.link {
             link.closed(now.mono, out);
         }
-        if self.replication.incoming.as_ref().is_some_and(|incoming| !incoming.switched) {
+        if self.replication.incoming.as_ref().is_some_and(|incoming| !incoming.is_switched()) {
             self.abandon_incoming(out);
         }
-    }
-
-    pub(super) fn abandon_incoming(&mut self, out: &mut Out) {
-        if let Some(incoming) = self.replication.incoming.take() {
-            if !incoming.switched {
-                out.file(FileOp::Close { file: incoming.file });
-            }
-            out.file(FileOp::Remove { path: incoming.path });
-        }
-    }
-
-    /// Takes the end of a file operation, if it is the incoming snapshot's.
-    pub(crate) fn incoming_step(
-        &mut self,
-        ticket: Ticket,
-        result: &Result<FileOutput, FileError>,
-        now: Now,
-        out: &mut Out,
-    ) {
-        let Some(incoming) = &mut self.replication.incoming else { return };
-        if !incoming.pending.remove(&ticket) {
-            return;
-        }
-        if let Err(error) = result {
-            out.log(
-                Level::Warning,
-                format_args!(
-                    "Write error or short write writing to the DB dump file needed for MASTER \
-                     <-> REPLICA synchronization: {error}"
-                ),
-            );
-            return self.drop_link(now, out);
-        }
-        if incoming.whole && incoming.pending.is_empty() {
-            self.switch_data(now, out);
-        }
-    }
-
-    /// The whole snapshot is in its file: it takes the place of the data.
-    fn switch_data(&mut self, now: Now, out: &mut Out) {
-        if self.persist.exit_after.is_some() {
-            // The last save is of the data we have.
-            return self.drop_link(now, out);
-        }
-        let Some(incoming) = &mut self.replication.incoming else { return };
-        out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Flushing old data"));
-        incoming.switched = true;
-        out.file(FileOp::Close { file: incoming.file });
-        let path = incoming.path.clone();
-        // A save of data that is being replaced has lost its meaning.
-        self.give_up_save(out);
-        // The data leaves its history, and our own replicas cannot follow it into the new one.
-        self.drop_replicas(out);
-        self.replication.placed = false;
-        for db in 0..self.data.keyspace.databases() {
-            self.data.keyspace.clear(db);
-        }
-        out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
-        self.load_file(path, Loading::FOR_SYNC, now, out);
-    }
-
-    /// The snapshot has been loaded: from here on we are in the primary's history.
-    pub(crate) fn sync_loaded(&mut self, now: Now, out: &mut Out) {
-        let Some(incoming) = self.replication.incoming.take_if(|incoming| incoming.switched) else {
-            return;
-        };
-        let to = self.config.dbfilename.clone();
-        out.file(FileOp::Rename { from: incoming.path, to });
-        self.replication.identity = Identity::new(incoming.offer.id);
-        self.replication.position = incoming.offer.position;
-        // Of a primary that is itself a replica: its stream goes on in the database it was in.
-        self.replication.stream_db = incoming.origin.db();
-        self.replication.chores.settled = incoming.offer.position;
-        self.replication.placed = true;
-        self.replication.refused = None;
-        self.replication.backlog = None;
-        self.need_backlog();
-        self.data.effects.record(false);
-        if let Some(link) = &mut self.replication.link {
-            link.loaded(incoming.offer.position, now.mono, out);
-        }
-        out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Finished with success"));
     }
 
     /// The gates that a replica's role closes.
@@ -454,18 +264,5 @@ impl Node {
         let readonly = if self.config.replica_read_only { gate::WRITE } else { 0 };
         let stale = !link.is_following() && !self.config.replica_serve_stale_data;
         readonly | if stale { gate::FRESH } else { 0 }
-    }
-}
-
-impl Incoming {
-    /// Reads on in the snapshot; an error if it is not one, or ends before its end.
-    fn check(&mut self, mut part: &[u8], end: bool) -> Result<(), String> {
-        while let Some(item) = self.reader.next(&mut part).map_err(|error| error.to_string())? {
-            match item {
-                Item::Key(_) => self.keys += 1,
-                item => self.origin.note(&item),
-            }
-        }
-        if end { self.reader.finish().map_err(|error| error.to_string()) } else { Ok(()) }
     }
 }

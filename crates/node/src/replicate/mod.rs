@@ -2,20 +2,23 @@
 //!
 //! `stream` holds what every role needs, `serving` the primary's end, `following` and `applying`
 //! the replica's; `history` is how a position outlives the process, `failover` how a primary hands
-//! its role over.
+//! its role over, `filing` and `incoming` a snapshot's way from a file and into one.
 
 mod applying;
 mod failover;
+mod filing;
 mod following;
 mod history;
+mod incoming;
 mod report;
 mod serving;
 mod stream;
 
 pub(crate) use applying::Applier;
 pub(crate) use failover::Failover;
-pub(crate) use following::Incoming;
+pub(crate) use filing::Filing;
 pub(crate) use history::Origin;
+pub(crate) use incoming::Incoming;
 pub(crate) use serving::Wait;
 
 use machine::{ConnId, Instant};
@@ -74,6 +77,10 @@ pub(crate) struct Chores {
     pub(crate) settled: u64,
     /// The part of the stream at hand changes data.
     pub(crate) changing: bool,
+    /// Snapshots on their way from a file to replicas.
+    pub(crate) filings: Vec<Filing>,
+    /// The file was made for them.
+    pub(crate) made_file: bool,
 }
 
 impl Replication {

@@ -211,20 +211,41 @@ impl Node {
     /// Starts a snapshot for the replicas that wait for one. Called between turns' commands, so
     /// that position and data belong together.
     pub(crate) fn start_sync(&mut self, now: Now, out: &mut Out) {
-        if self.persist.export.is_some() || self.persist.loading.is_some() {
+        let waiting = self.replication.replicas.waiting();
+        if waiting.is_empty() || self.persist.loading.is_some() {
             return;
         }
-        let waiting = self.replication.replicas.waiting();
-        if waiting.is_empty() {
+        if let Some(export) = &self.persist.export {
+            // Others wait for the same file already, so the stream from its position on is kept.
+            if let Some(position) = export.promised {
+                self.offer_snapshot(&waiting, position, true, out);
+            }
+            return;
+        }
+        let repl = &self.config.repl;
+        // Only a length, which a file has, ends a snapshot for who does not know the mark.
+        let straight = repl.diskless_sync
+            && waiting.iter().all(|conn| self.replica(*conn).is_some_and(|replica| replica.eof));
+        if straight && !self.is_sync_due(&waiting, now) {
             return;
         }
         let position = self.replication.end();
-        let id = self.replication.identity.id;
-        for conn in &waiting {
-            self.offer_snapshot(*conn, id, position, out);
-        }
         // The next effect names its database: the snapshot's reader has selected none.
         self.replication.selected = None;
+        self.offer_snapshot(&waiting, position, !straight, out);
+        let count = waiting.len();
+        let target = if straight { "replicas sockets" } else { "disk" };
+        out.log(
+            Level::Notice,
+            format_args!("Starting snapshot for SYNC with target: {target} ({count} replicas)"),
+        );
+        if !straight {
+            self.start_save(now, out);
+            if let Some(export) = &mut self.persist.export {
+                export.promised = Some(position);
+            }
+            return;
+        }
         let mut mark = [0; 40];
         mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
         let created = now.wall.secs().to_string();
@@ -235,7 +256,6 @@ impl Node {
         aux.push(("aof-base", "0"));
         let options =
             Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
-        let count = waiting.len();
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,
             &aux,
@@ -244,21 +264,29 @@ impl Node {
             now.mono,
             out,
         ));
-        out.log(
-            Level::Notice,
-            format_args!("Starting snapshot for SYNC with target: {count} replicas sockets"),
-        );
     }
 
-    /// Says to a replica what its snapshot will be.
-    fn offer_snapshot(&mut self, conn: ConnId, id: ReplicationId, position: u64, out: &mut Out) {
-        let Some(replica) = self.replica(conn) else { return };
-        if !replica.mute {
-            // Ours are told that we are one of them; others do not look so far.
-            let word = if replica.holdfast { " holdfast" } else { "" };
-            out.queue(conn, format!("+FULLRESYNC {id} {position}{word}\r\n").as_bytes());
+    /// Whether those that wait have waited long enough for others to join them.
+    fn is_sync_due(&self, waiting: &[ConnId], now: Now) -> bool {
+        let repl = &self.config.repl;
+        let delay = Span::secs(repl.diskless_delay);
+        let enough = repl.diskless_most > 0 && waiting.len() as u64 >= repl.diskless_most;
+        let asked = waiting.iter().filter_map(|conn| self.replica(*conn)).map(|r| r.asked).min();
+        enough || asked.is_none_or(|asked| now.mono.since(asked) >= delay)
+    }
+
+    /// Says to replicas what their snapshot will be, and whether it comes by way of a file.
+    fn offer_snapshot(&mut self, conns: &[ConnId], position: u64, file: bool, out: &mut Out) {
+        let id = self.replication.identity.id;
+        for conn in conns {
+            let Some(replica) = self.replica(*conn) else { continue };
+            if !replica.mute {
+                // Ours are told that we are one of them; others do not look so far.
+                let word = if replica.holdfast { " holdfast" } else { "" };
+                out.queue(*conn, format!("+FULLRESYNC {id} {position}{word}\r\n").as_bytes());
+            }
+            self.replication.replicas.snapshot_began(*conn, position, file);
         }
-        self.replication.replicas.snapshot_began(conn, position);
     }
 
     /// A snapshot has been handed to these connections.
@@ -283,12 +311,23 @@ impl Node {
         if self.replication.replicas.is_empty() && self.clustering.is_none() {
             out.hold_writes(false);
         }
-        if let Some(export) = &mut self.persist.export
-            && export.is_for_replicas()
-            && export.forget(conn)
-        {
+        self.forget_filing(conn, out);
+        let Some(export) = &mut self.persist.export else { return };
+        if export.is_for_replicas() && export.forget(conn) {
+            out.log(
+                Level::Warning,
+                format_args!("The last replica dropped, its snapshot is given up"),
+            );
             self.persist.export = None;
             self.data.keyspace.abort_snapshot();
+        } else if export.promised.is_some()
+            && self.replication.replicas.at(Stage::Promised).is_empty()
+        {
+            // A save point would have asked for the file as well.
+            export.promised = None;
+            if self.save_points().is_empty() && self.persist.waiting.is_empty() {
+                self.give_up_save(out);
+            }
         }
     }
 
@@ -302,8 +341,10 @@ impl Node {
         if now.mono.since(self.replication.chores.blank) >= Span::secs(1) {
             // They must not take our waiting for our end.
             self.replication.chores.blank = now.mono;
-            let waiting = self.replication.replicas.waiting();
-            waiting.into_iter().for_each(|conn| out.queue(conn, b"\n"));
+            for stage in [Stage::Waiting, Stage::Promised] {
+                let waiting = self.replication.replicas.at(stage);
+                waiting.into_iter().for_each(|conn| out.queue(conn, b"\n"));
+            }
         }
         let timeout = Span::secs(self.config.repl_timeout);
         for conn in self.replication.replicas.silent(timeout, now.mono, out) {

@@ -1,7 +1,7 @@
 //! Servers on hosts of their own, and clients at each of them.
 
 use machine::{Address, Span};
-use node::config::{Config, Process};
+use node::config::{Config, Process, Repl};
 use node::{Node, Setup, Stages};
 use sim::desk::{Clerk, Desk};
 use sim::{HostId, World};
@@ -33,6 +33,7 @@ fn config(number: usize) -> Config {
         repl_backlog_size: 16 << 10,
         repl_timeout: 5,
         repl_ping_period: 1,
+        repl: Repl { diskless_delay: 0, ..Repl::default() },
         // Clients are on other hosts, and nobody has a password.
         process: Process { protected_mode: false, ..Process::default() },
         ..Config::default()

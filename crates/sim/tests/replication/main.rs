@@ -8,3 +8,4 @@ mod handover;
 mod pressure;
 mod restarts;
 mod swarm;
+mod syncs;
