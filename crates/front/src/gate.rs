@@ -31,7 +31,9 @@ pub const SINGLE: u32 = 1 << 9;
 /// Reads or changes keys: refused where only the stream or MONITOR may be followed.
 pub const KEYSPACE: u32 = 1 << 10;
 /// Not to run while the data is about to be replaced.
-pub const SETTLED: u32 = 1 << 11;
+pub const SETTLED: u32 = 1 << 12;
+/// Needs a switch in the settings: closed unless everybody may.
+pub const PROTECTED: u32 = 1 << 11;
 /// Demanded by every command: closed when a session needs the slow path in any case.
 pub const ALL: u32 = 1 << 31;
 
@@ -51,6 +53,7 @@ pub fn demands(row: &Command) -> u32 {
         (!row.keys.is_empty(), KEYS),
         (has(flag::NO_MULTI), SINGLE),
         (has(flag::WRITE) || has(flag::READONLY) || has(flag::MAY_REPLICATE), KEYSPACE),
+        (has(flag::PROTECTED), PROTECTED),
         (true, ALL),
     ];
     use CommandId::{Discard, Exec, Multi, Ping, Quit, Reset, Watch};

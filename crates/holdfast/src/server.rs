@@ -93,6 +93,10 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         "" => Ok(RedisLog::stdout(role.clone(), least).into_sink()),
         path => RedisLog::file(Path::new(path), role.clone(), least).map(RedisLog::into_sink),
     };
+    if config.process.crash_log {
+        let logfile = (!logfile.is_empty()).then(|| Path::new(&logfile));
+        shell::crash::report_to(logfile)?;
+    }
     let _lock = DataLock::take(&config).inspect_err(|why| {
         if let Ok(mut log) = log() {
             log(Level::Warning, why);

@@ -2,7 +2,7 @@
 
 use crate::clients::Clients;
 use crate::clustering::Clustering;
-use crate::config::Config;
+use crate::config::{Allowed, Config};
 use crate::execute::{Spec, specs};
 use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
@@ -10,7 +10,7 @@ use crate::slowlog::Slowlog;
 use crate::stages::Stages;
 use crate::statistics::Statistics;
 use crate::transaction::Pending;
-use front::{Sessions, gate};
+use front::{Sessions, gate, is_local};
 use machine::{
     Action, Address, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine,
     NetError, Now, Out, Peer, Signal, Span, Splice, Ticket, Token, Vitals,
@@ -105,14 +105,6 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
     just for testing, restart it with the '--protected-mode no' option. 4) Set up an \
     authentication password for the default user. NOTE: You only need to do one of the above \
     things in order for the server to start accepting connections from the outside.\r\n";
-
-/// Whether somebody is on this host, and says so by a loopback address.
-fn is_local(peer: &Peer) -> bool {
-    match peer {
-        Peer::Tcp { remote, .. } => remote.ip().to_canonical().is_loopback(),
-        Peer::Unix { .. } => true,
-    }
-}
 
 #[derive(Default)]
 struct Listeners {
@@ -333,7 +325,7 @@ impl Node {
     fn wake(&mut self, now: Now, out: &mut Out) {
         self.tick_link(now, out);
         self.tick_pause(now);
-        if self.next_cron <= now.mono {
+        if self.next_cron <= now.mono && !self.clients.switches.no_cron {
             self.cron(now, out);
         }
     }
@@ -348,6 +340,7 @@ impl Node {
         }
         self.clients.forget(conn);
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
+        self.clients.switches.reloading.retain(|waiting| *waiting != conn);
         self.forget_rewrite(conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);
@@ -362,7 +355,9 @@ impl Node {
         let paused = self.clients.pause.is_on();
         let special = paused || !self.clients.monitors.is_empty();
         let special = if special { gate::ALL } else { 0 };
-        self.closed = loading | misconf | self.role_gates() | special;
+        let open = self.config.process.debug_command == Allowed::Yes;
+        let protected = if open { 0 } else { gate::PROTECTED };
+        self.closed = protected | loading | misconf | self.role_gates() | special;
         self.data.expired =
             if paused || self.replication.link.is_some() { Expired::Hide } else { Expired::Delete };
     }
@@ -454,6 +449,7 @@ impl Machine for Node {
             self.clients.pause.deadline(),
             self.replication.failover.deadline(),
         ];
-        due.into_iter().flatten().chain([self.next_cron]).min()
+        let cron = (!self.clients.switches.no_cron).then_some(self.next_cron);
+        due.into_iter().flatten().chain(cron).min()
     }
 }

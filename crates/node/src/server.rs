@@ -1,7 +1,8 @@
-//! The commands about the server: CONFIG, INFO, SLOWLOG, LATENCY, FLUSHALL and the like.
+//! The commands about the server: CONFIG, INFO, SLOWLOG, FLUSHALL and the like.
 
 use crate::config::{self, Access};
 use crate::execute::Turn;
+use crate::lolwut;
 use crate::node::Node;
 use crate::persist::{Asked, Ending, Exit};
 use front::Session;
@@ -29,6 +30,7 @@ impl Node {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         let reply = &mut reply;
         match id {
+            CommandId::Lolwut => lolwut::draw(&args[1..], reply),
             CommandId::Dbsize => reply.integer(self.data.keyspace.len(session.db) as i64),
             CommandId::Time => {
                 reply.array(2);
@@ -40,7 +42,7 @@ impl Node {
                 reply.verbatim(*b"txt", text.as_bytes());
             }
             CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
-            CommandId::ConfigSet => self.config_set(&args[2..], reply),
+            CommandId::ConfigSet => self.config_set(&args[2..], session.is_local(), reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
                 self.replication.syncs = [0; 3];
@@ -50,7 +52,7 @@ impl Node {
             }
             CommandId::Role => self.role(reply),
             CommandId::Bgsave => self.bgsave(&args[1..], session, now, turn.out, reply),
-            CommandId::Save => self.save(session, now, turn.out, reply),
+            CommandId::Save => self.save_for(Asked::Save, session, now, turn.out, reply),
             CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
             CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),
             CommandId::SlowlogLen => reply.integer(self.slowlog.len() as i64),
@@ -58,7 +60,6 @@ impl Node {
                 self.slowlog.clear();
                 reply.ok();
             }
-            CommandId::LatencyHistogram => self.latency_histogram(&args[2..], reply),
             CommandId::Flushall => {
                 self.flush(0..self.data.keyspace.databases(), &args[1..], reply);
             }
@@ -90,6 +91,7 @@ impl Node {
                 self.replicaof(args, session, turn);
                 self.close_gates();
             }
+            CommandId::Debug => self.debug(session, args, turn),
             CommandId::Monitor => self.monitor(session, turn),
             CommandId::Wait => self.wait(args, session, turn),
             CommandId::Multi
@@ -100,6 +102,7 @@ impl Node {
             id => match command::get(id).parent {
                 Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
                 Some(CommandId::Client) => self.client_command(id, session, args, turn),
+                Some(CommandId::Latency) => self.latency_command(id, session, args, turn),
                 _ => return false,
             },
         }
@@ -169,36 +172,12 @@ impl Node {
         }
     }
 
-    fn latency_histogram(&self, names: &[&[u8]], reply: &mut Reply<'_>) {
-        let wanted = |name: &str| {
-            names.is_empty() || names.iter().any(|n| n.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        let rows: Vec<_> = self
-            .statistics
-            .used()
-            .filter(|(row, stats)| stats.calls > 0 && wanted(&row.full_name().to_string()))
-            .collect();
-        reply.map(rows.len());
-        for (row, stats) in rows {
-            reply.bulk(row.full_name().to_string().as_bytes());
-            reply.map(2);
-            reply.bulk(b"calls");
-            reply.integer(stats.calls as i64);
-            reply.bulk(b"histogram_usec");
-            let histogram = self.statistics.histogram(stats);
-            reply.map(histogram.len());
-            for (upper, count) in histogram {
-                reply.integer(upper as i64);
-                reply.integer(count as i64);
-            }
-        }
-    }
-
     /// Sets many directives, all or none.
-    fn config_set(&mut self, words: &[&[u8]], reply: &mut Reply<'_>) {
+    fn config_set(&mut self, words: &[&[u8]], local: bool, reply: &mut Reply<'_>) {
         if !words.len().is_multiple_of(2) {
             return reply.error("ERR wrong number of arguments for 'config|set' command");
         }
+        let allowed = self.config.process.protected_configs.to(local);
         let mut config = self.config.clone();
         for (index, pair) in words.chunks_exact(2).enumerate() {
             let name = String::from_utf8_lossy(pair[0]);
@@ -211,7 +190,7 @@ impl Node {
             let mut before = words.chunks_exact(2).take(index);
             let result = if directive.access == Access::Fixed {
                 Err(String::from("can't set immutable config"))
-            } else if directive.access == Access::Protected {
+            } else if directive.access == Access::Protected && !allowed {
                 Err(String::from("can't set protected config"))
             } else if before.any(|other| is_same(other[0], directive)) {
                 Err(String::from("duplicate parameter"))

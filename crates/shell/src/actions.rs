@@ -1,9 +1,11 @@
 //! Carrying out what a machine asked for.
 
 use crate::clock::span;
+use crate::crash;
 use crate::driver::{Driver, Later};
 use crate::offload;
 use machine::{Action, CloseReason, ConnId, Level, Machine};
+use std::time::Duration;
 
 impl<M: Machine> Driver<M> {
     /// Carries out the actions of the last call, in order. What they bring about at once is handed
@@ -50,6 +52,8 @@ impl<M: Machine> Driver<M> {
             Action::Mail { to, letter } => self.post.send(self.address, to, letter),
             Action::Log { level, text } => (self.log)(level, &text),
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            Action::Stall { span } => std::thread::sleep(Duration::from_nanos(span.0)),
+            Action::Crash { how } => crash::happen(how),
             Action::Exit { status } => self.exit = Some(status),
         }
     }

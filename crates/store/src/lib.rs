@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod command;
+pub mod digest;
 pub mod effects;
 mod expire;
 mod fenwick;

@@ -13,7 +13,7 @@ mod rewrite;
 mod rows;
 mod special;
 
-pub use field::{OutputLimit, OutputLimits, Share};
+pub use field::{Allowed, OutputLimit, OutputLimits, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
 pub use rewrite::{page, rewrite};
@@ -34,10 +34,8 @@ pub struct Config {
     pub databases: u32,
     /// `requirepass`; empty: none.
     pub requirepass: String,
-    /// `slowlog-log-slower-than`, in microseconds; negative: off.
-    pub slowlog_slower_than: i64,
-    /// `slowlog-max-len`.
-    pub slowlog_max_len: usize,
+    /// What is slow.
+    pub slow: Slow,
     /// `proto-max-bulk-len`, in bytes.
     pub max_bulk: u64,
     /// `save`, as written.
@@ -125,6 +123,17 @@ pub struct Repl {
     pub delete_files: bool,
 }
 
+/// What is slow, and how much of it is kept.
+#[derive(Clone, Debug)]
+pub struct Slow {
+    /// `slowlog-log-slower-than`, in microseconds; negative: off.
+    pub log_from: i64,
+    /// `slowlog-max-len`.
+    pub log_len: usize,
+    /// `latency-monitor-threshold`, in milliseconds; 0: off.
+    pub watch_from: u64,
+}
+
 /// How snapshots are written.
 #[derive(Clone, Debug)]
 pub struct Rdb {
@@ -172,6 +181,12 @@ pub struct Process {
     pub pidfile: String,
     /// `protected-mode`.
     pub protected_mode: bool,
+    /// `enable-debug-command`.
+    pub debug_command: Allowed,
+    /// `enable-protected-configs`.
+    pub protected_configs: Allowed,
+    /// `crash-log-enabled`.
+    pub crash_log: bool,
     /// `unixsocket`; empty: none.
     pub unixsocket: String,
     /// `unixsocketperm`, in octal; 0: as the umask says.
@@ -189,8 +204,7 @@ impl Default for Config {
             bind: String::from("* -::*"),
             databases: 16,
             requirepass: String::new(),
-            slowlog_slower_than: 10_000,
-            slowlog_max_len: 128,
+            slow: Slow { log_from: 10_000, log_len: 128, watch_from: 0 },
             max_bulk: 512 << 20,
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
@@ -266,6 +280,9 @@ impl Default for Process {
             daemonize: false,
             pidfile: String::new(),
             protected_mode: true,
+            debug_command: Allowed::No,
+            protected_configs: Allowed::No,
+            crash_log: true,
             unixsocket: String::new(),
             unixsocketperm: String::from("0"),
             loglevel: String::from("notice"),

@@ -147,6 +147,7 @@ impl Node {
         self.restore_history(loading.origin, now, out);
         // A link has waited for the data and its place.
         self.tick_link(now, out);
+        self.reloaded(out);
     }
 
     /// A primary's replicas are told of the keys that were left out.

@@ -76,6 +76,12 @@ impl Node {
         }
     }
 
+    /// Begins a history that nobody else shares.
+    pub(crate) fn change_replication_id(&mut self) {
+        self.replication.restored = None;
+        self.replication.identity = Identity::new(self.replication.new_id());
+    }
+
     /// Becomes a primary, in a history of its own that goes on from here.
     pub(crate) fn promote(&mut self, now: Now, out: &mut Out) {
         self.promote_for("user request", now, out);
@@ -178,6 +184,7 @@ impl Node {
     /// Bytes of the link's connection.
     pub(crate) fn link_received(&mut self, bytes: &[u8], now: Now, out: &mut Out) {
         let terms = self.terms();
+        let starting = self.is_starting();
         let mut at = 0;
         loop {
             let place = self
@@ -186,7 +193,8 @@ impl Node {
                 .then(|| (self.replication.identity.id, self.replication.end()));
             let Some(link) = &mut self.replication.link else { break };
             if link.is_following() {
-                if self.clustering.as_ref().is_some_and(|clustering| clustering.frozen) {
+                let frozen = self.clustering.as_ref().is_some_and(|clustering| clustering.frozen);
+                if frozen || starting {
                     break;
                 }
                 link.hear(now.mono);

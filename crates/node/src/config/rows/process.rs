@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
     ignored("aof-rewrite-cpulist", Kind::Text, "", Access::Fixed).or("aof_rewrite_cpulist"),
     ignored("bgsave-cpulist", Kind::Text, "", Access::Fixed).or("bgsave_cpulist"),
     ignored("bio-cpulist", Kind::Text, "", Access::Fixed).or("bio_cpulist"),
-    ignored("crash-log-enabled", Kind::Bool, "yes", Access::Mutable),
+    obeyed("crash-log-enabled", Kind::Bool, "yes", Access::Fixed, slot!(process.crash_log)),
     ignored("crash-memcheck-enabled", Kind::Bool, "yes", Access::Mutable),
     obeyed("daemonize", Kind::Bool, "no", Access::Fixed, slot!(process.daemonize)),
     obeyed("dir", Kind::Text, ".", Access::Protected, slot!(process.dir)),
