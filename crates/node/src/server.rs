@@ -153,13 +153,13 @@ impl Node {
         if !known {
             return reply.error("ERR syntax error");
         }
+        let mut keys = 0;
         for db in databases {
-            let keys = self.data.keyspace.len(db) as u64;
+            keys += self.data.keyspace.len(db) as u64;
             self.data.keyspace.clear(db);
-            if keys > 0 {
-                self.data.effects.verbatim(keys);
-            }
         }
+        // Replicas are told also if there was nothing: they may have what we have not.
+        self.data.effects.verbatim(keys.max(1));
         reply.ok();
     }
 

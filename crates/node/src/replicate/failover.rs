@@ -65,6 +65,8 @@ impl Failover {
     }
 }
 
+const NOT_A_NUMBER: &str = "ERR value is not an integer or out of range";
+
 /// What FAILOVER was asked for.
 #[derive(Default)]
 struct Wish<'a> {
@@ -82,15 +84,15 @@ impl<'a> Wish<'a> {
             match word.to_ascii_lowercase().as_slice() {
                 b"timeout" if left >= 1 && wish.timeout.is_none() => {
                     let millis = words.next().and_then(|word| number::parse_i64(word));
-                    let millis = millis.and_then(|millis| u64::try_from(millis).ok());
-                    let millis = millis.filter(|millis| *millis > 0);
+                    let millis = millis.ok_or(NOT_A_NUMBER)?;
+                    let millis = u64::try_from(millis).ok().filter(|millis| *millis > 0);
                     wish.timeout =
                         Some(millis.ok_or("ERR FAILOVER timeout must be greater than 0")?);
                 }
                 b"to" if left >= 2 && wish.target.is_none() => {
                     let host = words.next().copied().unwrap_or_default();
                     let port = words.next().and_then(|word| number::parse_i64(word));
-                    let port = port.ok_or("ERR value is not an integer or out of range")?;
+                    let port = port.ok_or(NOT_A_NUMBER)?;
                     wish.target = Some((host, port));
                 }
                 b"force" if !wish.force => wish.force = true,

@@ -9,6 +9,7 @@ use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
 use store::rdb::Options;
+use wire::command::Command;
 use wire::number;
 use wire::reply::Reply;
 
@@ -329,6 +330,39 @@ impl Node {
                 self.give_up_save(out);
             }
         }
+    }
+
+    /// Who follows the stream cannot be answered: a reply would be taken for a part of it.
+    pub(crate) fn silence_replica(
+        &mut self,
+        session: &mut Session,
+        row: Option<&Command>,
+        start: usize,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(reply) = turn.buffer.get(start..).filter(|reply| !reply.is_empty()) else {
+            return;
+        };
+        let name = row.map_or(String::from("NULL"), |row| row.full_name().to_string());
+        if reply[0] == b'-' {
+            let reply = String::from_utf8_lossy(reply).trim_end().to_string();
+            turn.out.log(
+                Level::Warning,
+                format_args!(
+                    "== CRITICAL == This master is sending an error to its replica: '{reply}' \
+                     after processing the command '{name}'"
+                ),
+            );
+        }
+        let who = format!("id={} addr={}", session.id, session.remote());
+        turn.out.log(
+            Level::Warning,
+            format_args!("Replica generated a reply to command '{name}', disconnecting it: {who}"),
+        );
+        turn.buffer.truncate(start);
+        self.data.splices.retain(|splice| splice.at <= start);
+        session.closing = true;
+        turn.out.close(session.conn);
     }
 
     /// Lets go of all replicas; they will ask again.
