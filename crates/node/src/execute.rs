@@ -83,6 +83,9 @@ impl Node {
         if self.data.effects.changes() != 0 {
             self.commit(session.db, call.request.args, call.raw);
             session.written = self.replication.end();
+            if self.replication.link.is_some() {
+                self.remember_own(row, session.db, call.request.args);
+            }
             if self.persist.pressure.high {
                 session.waiting = true;
                 self.slow_down(session.conn, turn.out);

@@ -367,6 +367,7 @@ impl Node {
         self.next_cron = now.mono + Span::millis(100);
         self.check_save_points(now, out);
         self.expire(EXPIRE_UNITS, now, out);
+        self.expire_own(now);
         self.check_replicas(now, out);
         self.check_backlog(now, out);
         self.heartbeat(now);

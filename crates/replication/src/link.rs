@@ -73,7 +73,8 @@ pub struct Offer {
     pub id: ReplicationId,
     /// Its position in it.
     pub position: u64,
-    /// It is one of ours: its positions are never used twice, so they can be compared.
+    /// It is one of ours, and a primary itself: what it lost of another history can be seen by its
+    /// position. Who only passes a history on has been told which one to follow.
     pub holdfast: bool,
 }
 
@@ -103,6 +104,8 @@ pub struct Link {
     /// It has followed this primary before.
     met: bool,
     progress: Progress,
+    /// How long it rests after an offer that we refused.
+    reserve: Span,
 }
 
 #[derive(Debug)]
@@ -127,6 +130,8 @@ enum Line {
 
 /// Between attempts.
 const RETRY: Span = Span::secs(1);
+/// Between attempts, while what is offered is refused, at most.
+const LONGEST: Span = Span::secs(16);
 /// Between signs of life.
 const ALIVE: Span = Span::secs(1);
 /// What our primaries add to their offers to our replicas; others do not look so far.
@@ -147,6 +152,7 @@ impl Link {
             tokens,
             met: false,
             progress: Progress::default(),
+            reserve: RETRY,
         }
     }
 
@@ -342,6 +348,14 @@ impl Link {
         self.rest(now);
     }
 
+    /// As [`Link::drop_link`], after an offer that we do not take: the next one will hardly be
+    /// better, and costs the other end something each time.
+    pub fn decline(&mut self, now: Instant, out: &mut Out) {
+        self.drop_link(now, out);
+        self.state = State::Resting { until: now + self.reserve };
+        self.reserve = Span(self.reserve.0 * 2).min(LONGEST);
+    }
+
     fn rest(&mut self, now: Instant) {
         self.down_since.get_or_insert(now);
         self.state = State::Resting { until: now + RETRY };
@@ -360,6 +374,7 @@ impl Link {
         self.heard = now;
         self.down_since = None;
         self.met = true;
+        self.reserve = RETRY;
         self.state = State::Following(conn);
     }
 

@@ -83,7 +83,7 @@ impl Node {
                     offer.position, self.replication.chores.settled
                 ),
             );
-            return self.drop_link(now, out);
+            return self.decline(now, out);
         }
         let sink = match self.config.repl.diskless_load.as_str() {
             "swapdb" => self.beside(offer, out),
@@ -99,6 +99,14 @@ impl Node {
             sink,
         });
         self.close_gates();
+    }
+
+    /// The offer is not taken; the link is tried again, less and less often.
+    fn decline(&mut self, now: Now, out: &mut Out) {
+        self.drop_link(now, out);
+        if let Some(link) = &mut self.replication.link {
+            link.decline(now.mono, out);
+        }
     }
 
     fn into_file(&mut self, now: Now, out: &mut Out) -> Sink {
@@ -168,7 +176,7 @@ impl Node {
                      it."
                 ),
             );
-            return self.drop_link(now, out);
+            return self.decline(now, out);
         }
         if self.reads_aside().is_some() {
             self.switch_data(now, out);

@@ -13,6 +13,7 @@ mod incoming;
 mod report;
 mod serving;
 mod stream;
+mod writable;
 
 pub(crate) use applying::Applier;
 pub(crate) use failover::Failover;
@@ -23,6 +24,7 @@ pub(crate) use serving::Wait;
 
 use machine::{ConnId, Instant};
 use replication::{Backlog, Identity, Link, Replicas, ReplicationId};
+use std::collections::BTreeSet;
 use store::random::Random;
 
 /// A node's part in replication.
@@ -81,6 +83,9 @@ pub(crate) struct Chores {
     pub(crate) filings: Vec<Filing>,
     /// The file was made for them.
     pub(crate) made_file: bool,
+    /// Keys of a writable replica's own that will expire, and which is to be looked at next.
+    pub(crate) own: BTreeSet<(u32, Vec<u8>)>,
+    pub(crate) own_next: (u32, Vec<u8>),
 }
 
 impl Replication {

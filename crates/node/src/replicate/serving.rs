@@ -279,11 +279,12 @@ impl Node {
     /// Says to replicas what their snapshot will be, and whether it comes by way of a file.
     fn offer_snapshot(&mut self, conns: &[ConnId], position: u64, file: bool, out: &mut Out) {
         let id = self.replication.identity.id;
+        let primary = self.replication.link.is_none();
         for conn in conns {
             let Some(replica) = self.replica(*conn) else { continue };
             if !replica.mute {
-                // Ours are told that we are one of them; others do not look so far.
-                let word = if replica.holdfast { " holdfast" } else { "" };
+                // Ours are told that the history is our own; others do not look so far.
+                let word = if replica.holdfast && primary { " holdfast" } else { "" };
                 out.queue(*conn, format!("+FULLRESYNC {id} {position}{word}\r\n").as_bytes());
             }
             self.replication.replicas.snapshot_began(*conn, position, file);

@@ -115,9 +115,14 @@ impl Node {
             return;
         }
         let replication = &mut self.replication;
+        if replication.replicas.is_empty() {
+            // The first one is heard of anyway.
+            replication.chores.pinged = now.mono;
+            return;
+        }
         let due = now.mono.since(replication.chores.pinged).as_millis()
             >= self.config.repl_ping_period * 1000;
-        if !due || replication.link.is_some() || replication.replicas.is_empty() {
+        if !due || replication.link.is_some() {
             return;
         }
         replication.chores.pinged = now.mono;

@@ -137,6 +137,14 @@ impl Deployment {
         self.wait(server, "loading", "0");
     }
 
+    /// As [`Deployment::restart`], and what the disk had not taken yet is lost.
+    pub(crate) fn crash(&mut self, server: usize) {
+        let host = self.hosts[server];
+        self.world.crash(host);
+        self.world.power_on(host);
+        self.restart(server);
+    }
+
     /// A number of INFO.
     pub(crate) fn count(&mut self, server: usize, field: &str) -> u64 {
         self.info(server, field).parse().expect("a number")
