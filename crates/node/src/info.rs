@@ -92,6 +92,9 @@ impl Node {
         field("server_time_usec", &now.wall.0);
         field("uptime_in_seconds", &uptime);
         field("uptime_in_days", &(uptime / 86_400));
+        if let Some(leaving) = &self.persist.leaving {
+            field("shutdown_in_milliseconds", &leaving.until.since(now.mono).as_millis());
+        }
         field("executable", &self.vitals.executable);
     }
 

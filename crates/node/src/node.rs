@@ -303,6 +303,7 @@ impl Node {
         self.check_lease(now, out);
         self.emit_stream(now, out);
         self.check_failover(now, out);
+        self.check_leaving(now, out);
         if self.config.repl.good_least > 0 {
             self.count_good_replicas(now);
         }
@@ -449,6 +450,7 @@ impl Machine for Node {
             paced,
             self.clients.pause.deadline(),
             self.replication.failover.deadline(),
+            self.persist.leaving.as_ref().map(|leaving| leaving.until),
         ];
         let cron = (!self.clients.switches.no_cron).then_some(self.next_cron);
         due.into_iter().flatten().chain(cron).min()

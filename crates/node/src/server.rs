@@ -127,7 +127,7 @@ impl Node {
             match word.to_ascii_lowercase().as_slice() {
                 b"save" if exit.save != Some(false) => exit.save = Some(true),
                 b"nosave" if exit.save != Some(true) => exit.save = Some(false),
-                b"now" => {}
+                b"now" => exit.now = true,
                 b"force" => exit.force = true,
                 _ => known = false,
             }

@@ -175,6 +175,8 @@ pub struct Process {
     pub on_sigint: String,
     /// `shutdown-on-sigterm`.
     pub on_sigterm: String,
+    /// `shutdown-timeout`, in seconds; 0: replicas are not waited for.
+    pub shutdown_timeout: u64,
     /// `daemonize`.
     pub daemonize: bool,
     /// `pidfile`.
@@ -277,6 +279,7 @@ impl Default for Process {
             dir: String::from("."),
             on_sigint: String::from("default"),
             on_sigterm: String::from("default"),
+            shutdown_timeout: 10,
             daemonize: false,
             pidfile: String::new(),
             protected_mode: true,

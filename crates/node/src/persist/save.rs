@@ -222,8 +222,8 @@ impl Node {
         }
     }
 
-    /// Ends the process in order, after a save if `save` says so or save points are set.
-    pub(crate) fn shut_down(&mut self, exit: Exit, now: Now, out: &mut Out) -> Ending {
+    /// Ends the process, after a save if `save` says so or save points are set.
+    pub(super) fn leave(&mut self, exit: Exit, now: Now, out: &mut Out) -> Ending {
         if self.persist.loading.is_some() || !exit.save.unwrap_or(!self.save_points().is_empty()) {
             self.exit(out);
             return Ending::Now;
@@ -244,7 +244,8 @@ impl Node {
 
     /// SHUTDOWN ABORT: whether there was one to give up. Who asked for it hears that it failed.
     pub(crate) fn abort_shutdown(&mut self, out: &mut Out) -> bool {
-        if self.persist.exit_after.take().is_none() {
+        let waited = self.persist.leaving.take().is_some();
+        if self.persist.exit_after.take().is_none() && !waited {
             return false;
         }
         self.clients.pause.hold(hold::SHUTDOWN, false);

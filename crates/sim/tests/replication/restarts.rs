@@ -231,3 +231,60 @@ fn a_primary_that_is_shut_down_loses_nothing_that_it_acknowledged() {
         assert_eq!(d.count(0, "sync_partial_ok"), 1);
     }
 }
+
+/// Lets time pass until the server has ended; how many tenths of a second that took.
+fn ended(d: &mut Deployment) -> u64 {
+    let began = d.world.time();
+    while d.logged(0, "bye bye") == 0 {
+        d.world.run_for(Span::millis(10));
+        assert!(d.world.time() - began < 20_000_000_000, "{}", d.tail());
+    }
+    (d.world.time() - began) / 100_000_000
+}
+
+/// A replica that has stopped, and a SHUTDOWN of its primary.
+fn leaving() -> Deployment {
+    let mut d = Deployment::with(9, 2, |config| {
+        config.repl_timeout = 60;
+        config.process.shutdown_timeout = 5;
+    });
+    d.attach(1, 0);
+    d.world.pause(d.machines[1]);
+    d.ask(0, "SET k 1");
+    let desk = d.client(0);
+    desk.borrow_mut().outgoing.push_back(line("SHUTDOWN NOSAVE"));
+    d.world.run_for(Span::secs(1));
+    assert_eq!(d.logged(0, "Waiting for replicas before shutting down"), 1);
+    d
+}
+
+#[test]
+fn an_end_waits_until_the_replicas_have_everything() {
+    let mut d = leaving();
+    d.world.resume(d.machines[1]);
+    assert!(ended(&mut d) <= 1);
+    assert_eq!(d.ask(1, "GET k"), "1");
+    assert_eq!(d.logged(0, "1 of 1 replicas are in sync"), 1);
+}
+
+#[test]
+fn an_end_waits_for_replicas_no_longer_than_it_may() {
+    let mut d = leaving();
+    let took = ended(&mut d);
+    assert!((38..=41).contains(&took), "{took}");
+    assert_eq!(d.logged(0, "0 of 1 replicas are in sync"), 1);
+}
+
+#[test]
+fn an_end_that_is_given_up_lets_writers_go_on() {
+    let mut d = leaving();
+    let writer = d.client(0);
+    writer.borrow_mut().outgoing.push_back(line("SET late 1"));
+    d.world.run_for(Span::secs(1));
+    assert_eq!(d.ask(0, "GET late"), "(null)");
+    assert_eq!(d.ask(0, "SHUTDOWN ABORT"), "OK");
+    d.world.run_for(Span::millis(200));
+    assert_eq!(d.ask(0, "GET late"), "1");
+    d.world.resume(d.machines[1]);
+    d.assert_equal(1, 0);
+}

@@ -2,7 +2,7 @@
 //! the data it replaces.
 
 use crate::cases::writer;
-use crate::deployment::Deployment;
+use crate::deployment::{Deployment, request};
 use machine::Span;
 
 /// Keys that take the primary a second to save.
@@ -203,5 +203,42 @@ fn cuts_anywhere_in_a_sync_leave_no_half_data() {
         }
         d.assert_equal(1, 0);
         d.assert_equal(2, 0);
+    }
+}
+
+#[test]
+fn a_sync_under_load_ends_when_the_link_carries_the_load() {
+    for (seed, load, straight) in
+        [(1, "disabled", "yes"), (2, "swapdb", "yes"), (3, "disabled", "no")]
+    {
+        // The backlog has its default size; the data is twenty times that.
+        let mut d = Deployment::with(seed, 2, |config| {
+            config.repl_backlog_size = 1 << 20;
+            config.rdb.compression = false;
+        });
+        for n in 0..200 {
+            let (key, value) = (format!("big:{n}"), vec![b'v'; 100_000]);
+            d.try_ask(0, request(&[b"SET", key.as_bytes(), &value])).expect("an answer");
+        }
+        d.ask(0, &format!("CONFIG SET repl-diskless-sync {straight}"));
+        d.ask(1, &format!("CONFIG SET repl-diskless-load {load}"));
+        d.world.link(d.hosts[0], d.hosts[1]).bandwidth = Some(3 << 20);
+        let mut n = 0;
+        d.chatter(0, move || {
+            n += 1;
+            request(&[b"SET", format!("small:{}", n % 1000).as_bytes(), &[b'w'; 2000]])
+        });
+        d.follow(1, 0);
+        d.world.run_for(Span::secs(30));
+        assert_eq!(d.info(1, "master_link_status"), "up", "{}", d.tail());
+        // A cut that the backlog bridges.
+        d.world.reset(d.hosts[0], d.hosts[1]);
+        d.world.run_for(Span::secs(10));
+        assert_eq!(d.count(0, "sync_full"), 1, "{load} {straight} {}", d.tail());
+        assert_eq!(d.count(0, "sync_partial_ok"), 1);
+        d.hush();
+        d.world.run_for(Span::secs(5));
+        assert_eq!(d.ask(1, "DBSIZE"), d.ask(0, "DBSIZE"));
+        assert_eq!(d.count(1, "master_repl_offset"), d.count(0, "master_repl_offset"));
     }
 }
