@@ -88,7 +88,7 @@ impl Node {
         let sink = match self.config.repl.diskless_load.as_str() {
             "swapdb" => self.beside(offer, out),
             "on-empty-db" if self.data.keyspace.is_empty() => self.beside(offer, out),
-            _ => self.into_file(now, out),
+            _ => self.begin_file(now, out),
         };
         self.replication.incoming = Some(Incoming {
             offer,
@@ -109,7 +109,7 @@ impl Node {
         }
     }
 
-    fn into_file(&mut self, now: Now, out: &mut Out) -> Sink {
+    fn begin_file(&mut self, now: Now, out: &mut Out) -> Sink {
         let file = self.persist.file();
         let path = format!("temp-{}.{}.rdb", now.wall.secs(), file.0);
         let open = FileOp::Open { file, path: path.clone(), mode: OpenMode::Create };
