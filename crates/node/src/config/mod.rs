@@ -443,7 +443,7 @@ mod tests {
             matching(pattern.as_bytes()).map(|(name, _)| name).collect()
         };
         assert_eq!(names("slave-p*"), ["slave-priority"]);
-        assert_eq!(names("REPL*-priority"), ["replica-lazy-flush"]);
+        assert_eq!(names("REPL*-priority"), ["replica-priority"]);
         assert!(names("rdb-key-save-d*").is_empty());
         assert_eq!(names("rdb-key-save-delay"), ["rdb-key-save-delay"]);
     }

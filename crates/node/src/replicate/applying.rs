@@ -135,6 +135,7 @@ impl Node {
         let Some(row) = args.first().and_then(|name| command::lookup(name)) else {
             return self.cannot_apply(args, out);
         };
+        let began = out.ticks();
         let db = self.replication.stream_db;
         self.replication.chores.changing |=
             !matches!(row.id, CommandId::Ping | CommandId::Replconf | CommandId::Select);
@@ -184,6 +185,8 @@ impl Node {
                 _ => self.cannot_apply(args, out),
             },
         }
+        self.statistics.processed += 1;
+        self.statistics.ran(row.id, out.ticks().wrapping_sub(began));
     }
 
     fn clear(&mut self, databases: std::ops::Range<u32>) {
