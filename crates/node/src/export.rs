@@ -7,6 +7,7 @@
 //!
 //! The walk waits while the sink is behind; what commands push out first is taken in any case.
 
+use crate::config::Rdb;
 use machine::{
     ConnId, FileError, FileId, FileOp, FileOutput, Instant, Letter, OpenMode, Out, Span, Ticket,
 };
@@ -200,12 +201,7 @@ impl Export {
     /// Waits `delay` microseconds for each key taken; if negative, one for so many keys.
     pub(crate) fn pace(&mut self, keyspace: &mut Keyspace, delay: i64, now: Instant) {
         let taken = keyspace.snapshot().taken();
-        let micros = match delay {
-            0 => 0,
-            1.. => taken.saturating_mul(delay.unsigned_abs()),
-            _ => taken / delay.unsigned_abs(),
-        };
-        let due = self.since + Span::micros(micros);
+        let due = self.since + Span::micros(Rdb::delay(delay, taken));
         self.paced_until = (due > now).then_some(due);
     }
 

@@ -325,6 +325,8 @@ impl Node {
     /// What is due by time.
     fn wake(&mut self, now: Now, out: &mut Out) {
         self.tick_link(now, out);
+        self.tick_loading(now, out);
+        self.tick_incoming(now, out);
         self.tick_pause(now);
         if self.next_cron <= now.mono && !self.clients.switches.no_cron {
             self.cron(now, out);
@@ -448,6 +450,8 @@ impl Machine for Node {
             self.link_deadline(),
             self.wait_deadline(),
             paced,
+            self.loading_deadline(),
+            self.incoming_deadline(),
             self.clients.pause.deadline(),
             self.replication.failover.deadline(),
             self.persist.leaving.as_ref().map(|leaving| leaving.until),

@@ -143,6 +143,19 @@ pub struct Rdb {
     pub checksum: bool,
     /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
     pub key_save_delay: i64,
+    /// `key-load-delay`, likewise.
+    pub key_load_delay: i64,
+}
+
+impl Rdb {
+    /// What a delay means for so many keys, in microseconds.
+    pub fn delay(delay: i64, keys: u64) -> u64 {
+        match delay {
+            0 => 0,
+            1.. => keys.saturating_mul(delay.unsigned_abs()),
+            _ => keys / delay.unsigned_abs(),
+        }
+    }
 }
 
 /// Settings about clients as a whole.
@@ -230,7 +243,7 @@ impl Default for Config {
             repl_timeout: 60,
             repl_ping_period: 10,
             repl_backlog_size: 1 << 20,
-            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
+            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0, key_load_delay: 0 },
             stop_writes_on_save_error: true,
             clients: Clients::default(),
             process: Process::default(),

@@ -1,10 +1,11 @@
 //! Loading the saved state at the start.
 
+use crate::config::Rdb;
 use crate::node::Node;
 use crate::replicate::Origin;
 use machine::{
     Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode,
-    Out, Ticket,
+    Out, Span, Ticket,
 };
 use store::keyspace::Keyspace;
 use store::rdb::{Item, LoadOptions, Loader, Reader};
@@ -25,6 +26,8 @@ pub(crate) struct Loading {
     gone: Vec<(u32, Vec<u8>)>,
     expired_before: Option<u64>,
     since: Instant,
+    /// By `key-load-delay` nothing is read before this.
+    paced_until: Option<Instant>,
     /// Length of the file, and how much of it has been read, in bytes.
     pub(crate) total: u64,
     pub(crate) read: u64,
@@ -87,6 +90,7 @@ impl Node {
             gone: Vec::new(),
             expired_before,
             since: now.mono,
+            paced_until: None,
             total: 0,
             read: 0,
         });
@@ -118,6 +122,20 @@ impl Node {
         }
     }
 
+    /// Goes on with a load that has rested.
+    pub(crate) fn tick_loading(&mut self, now: Now, out: &mut Out) {
+        let due = |loading: &mut Loading| loading.paced_until.is_some_and(|at| at <= now.mono);
+        if let Some(mut loading) = self.persist.loading.take_if(due) {
+            loading.paced_until = None;
+            self.read_on(loading, out);
+        }
+    }
+
+    /// When a load that rests goes on.
+    pub(crate) fn loading_deadline(&self) -> Option<Instant> {
+        self.persist.loading.as_ref()?.paced_until
+    }
+
     fn read_on(&mut self, mut loading: Loading, out: &mut Out) {
         loading.ticket = out.file(FileOp::Read { file: loading.file, len: CHUNK });
         self.persist.loading = Some(loading);
@@ -130,6 +148,14 @@ impl Node {
         }
         self.say_expired(&mut loading, now, out);
         if bytes.len() == CHUNK {
+            let keys = loading.loader.keys_loaded();
+            let micros = Rdb::delay(self.config.rdb.key_load_delay, keys);
+            let due = loading.since + Span::micros(micros);
+            if due > now.mono {
+                loading.paced_until = Some(due);
+                self.persist.loading = Some(loading);
+                return;
+            }
             return self.read_on(loading, out);
         }
         out.file(FileOp::Close { file: loading.file });

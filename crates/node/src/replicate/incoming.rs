@@ -3,11 +3,14 @@
 //! It goes to a file, and is loaded when it is whole. With `repl-diskless-load` it is read straight
 //! into a keyspace beside ours, which takes our data's place in one step.
 
+use crate::config::Rdb;
 use crate::node::Node;
 use crate::persist::Loading;
 use crate::replicate::Origin;
 use front::gate;
-use machine::{FileError, FileId, FileOp, FileOutput, Level, Now, OpenMode, Out, Ticket};
+use machine::{
+    Action, FileError, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode, Out, Span, Ticket,
+};
 use replication::{Identity, Link, Offer};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,6 +47,9 @@ struct Aside {
     loader: Loader,
     /// Ours is of the same history, and is served meanwhile.
     quiet: bool,
+    since: Instant,
+    /// By `key-load-delay` nothing is read before this.
+    paced_until: Option<Instant>,
 }
 
 impl Incoming {
@@ -86,8 +92,8 @@ impl Node {
             return self.decline(now, out);
         }
         let sink = match self.config.repl.diskless_load.as_str() {
-            "swapdb" => self.beside(offer, out),
-            "on-empty-db" if self.data.keyspace.is_empty() => self.beside(offer, out),
+            "swapdb" => self.beside(offer, now, out),
+            "on-empty-db" if self.data.keyspace.is_empty() => self.beside(offer, now, out),
             _ => self.begin_file(now, out),
         };
         self.replication.incoming = Some(Incoming {
@@ -117,13 +123,15 @@ impl Node {
         Sink::File { file, path, switched: false, pending }
     }
 
-    fn beside(&mut self, offer: Offer, out: &mut Out) -> Sink {
+    fn beside(&mut self, offer: Offer, now: Now, out: &mut Out) -> Sink {
         out.log(Level::Notice, format_args!("MASTER <-> REPLICA sync: Loading DB in memory"));
         let slotted = self.clustering.is_some();
         Sink::Memory(Box::new(Aside {
             keyspace: self.data.keyspace.sibling(),
             loader: Loader::new(LoadOptions { slotted, expired_before: None }),
             quiet: self.replication.placed && offer.id == self.replication.identity.id,
+            since: now.mono,
+            paced_until: None,
         }))
     }
 
@@ -164,7 +172,7 @@ impl Node {
         }
         incoming.whole = end;
         if !end {
-            return;
+            return self.pace_incoming(now, out);
         }
         if incoming.keys == 0 && self.would_lose_data() {
             self.replication.refused = Some("empty");
@@ -180,6 +188,44 @@ impl Node {
         }
         if self.reads_aside().is_some() {
             self.switch_data(now, out);
+        }
+    }
+
+    /// Rests, as `key-load-delay` wants it.
+    fn pace_incoming(&mut self, now: Now, out: &mut Out) {
+        let delay = self.config.rdb.key_load_delay;
+        let Some(Incoming { sink: Sink::Memory(aside), .. }) = &mut self.replication.incoming
+        else {
+            return;
+        };
+        let micros = Rdb::delay(delay, aside.loader.keys_loaded());
+        let due = aside.since + Span::micros(micros);
+        if due > now.mono
+            && let Some(conn) = self.replication.link.as_ref().and_then(Link::conn)
+        {
+            aside.paced_until = Some(due);
+            out.act(Action::PauseReads { conn });
+        }
+    }
+
+    /// Goes on with a snapshot that has rested.
+    pub(crate) fn tick_incoming(&mut self, now: Now, out: &mut Out) {
+        if self.incoming_deadline().is_none_or(|at| at > now.mono) {
+            return;
+        }
+        if let Some(Incoming { sink: Sink::Memory(aside), .. }) = &mut self.replication.incoming {
+            aside.paced_until = None;
+        }
+        if let Some(conn) = self.replication.link.as_ref().and_then(Link::conn) {
+            out.act(Action::ResumeReads { conn });
+        }
+    }
+
+    /// When a snapshot that rests goes on.
+    pub(crate) fn incoming_deadline(&self) -> Option<Instant> {
+        match &self.replication.incoming.as_ref()?.sink {
+            Sink::Memory(aside) => aside.paced_until,
+            Sink::File { .. } => None,
         }
     }
 

@@ -300,7 +300,17 @@ impl Node {
             }
         }
         let count = conns.len();
-        out.log(Level::Notice, format_args!("Snapshot sent to {count} replicas"));
+        if marked {
+            // Redis's words, which tools look for; there is no pipe.
+            out.log(
+                Level::Notice,
+                format_args!(
+                    "Diskless rdb transfer, done reading from pipe, {count} replicas still up."
+                ),
+            );
+        } else {
+            out.log(Level::Notice, format_args!("Snapshot sent to {count} replicas"));
+        }
     }
 
     /// A connection ended: it may have been a replica's.
@@ -318,7 +328,8 @@ impl Node {
         if export.is_for_replicas() && export.forget(conn) {
             out.log(
                 Level::Warning,
-                format_args!("The last replica dropped, its snapshot is given up"),
+                // Redis's words, which tools look for; there is no child.
+                format_args!("Diskless rdb transfer, last replica dropped, killing fork child."),
             );
             self.persist.export = None;
             self.data.keyspace.abort_snapshot();

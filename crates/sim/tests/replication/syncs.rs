@@ -242,3 +242,22 @@ fn a_sync_under_load_ends_when_the_link_carries_the_load() {
         assert_eq!(d.count(1, "master_repl_offset"), d.count(0, "master_repl_offset"));
     }
 }
+
+#[test]
+fn a_load_takes_the_time_that_key_load_delay_asks_for() {
+    for load in ["disabled", "swapdb"] {
+        let mut d = Deployment::new(8, 2);
+        for n in 0..100 {
+            let (key, value) = (format!("k:{n}"), vec![b'v'; 10_000]);
+            d.try_ask(0, request(&[b"SET", key.as_bytes(), &value])).expect("an answer");
+        }
+        d.ask(0, "CONFIG SET rdbcompression no");
+        d.ask(1, "CONFIG SET key-load-delay 20000");
+        d.ask(1, &format!("CONFIG SET repl-diskless-load {load}"));
+        let began = d.world.time();
+        d.attach(1, 0);
+        let took = (d.world.time() - began) / 100_000_000;
+        assert!((17..=25).contains(&took), "{load} {took}");
+        assert_eq!(d.ask(1, "DBSIZE"), ":100");
+    }
+}
