@@ -306,6 +306,35 @@ impl Keyspace {
         }
     }
 
+    /// An empty keyspace of the same shape, for data that is to take this one's place.
+    pub fn sibling(&mut self) -> Self {
+        let slotted = self.is_slotted();
+        let databases = 0..self.databases();
+        Keyspace {
+            databases: databases.map(|db| Database::new(slotted, self.hasher, db)).collect(),
+            hasher: self.hasher,
+            snapshot: Snapshot::default(),
+            walk: Vec::new(),
+            position: 0,
+            expected: 0,
+            handed_over: 0,
+            discarded: Vec::new(),
+            random: Random::new(self.random.number()),
+            scratch: Vec::new(),
+            cycle: Place::default(),
+        }
+    }
+
+    /// Takes the data of a sibling in the place of its own, which goes where [`Keyspace::clear`]
+    /// lets it go.
+    pub fn adopt(&mut self, sibling: Keyspace) {
+        for (db, database) in sibling.databases.into_iter().enumerate() {
+            self.clear(db as u32);
+            self.databases[db] = database;
+            self.touch_all(db as u32, None);
+        }
+    }
+
     /// Empties a slot.
     pub fn clear_slot(&mut self, place: Place) {
         self.touch_all(place.db(), Some(place.slot()));

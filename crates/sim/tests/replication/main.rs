@@ -4,5 +4,8 @@ mod cases;
 mod clients;
 mod deployment;
 mod faults;
+mod handover;
 mod pressure;
+mod restarts;
 mod swarm;
+mod syncs;
