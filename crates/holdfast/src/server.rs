@@ -130,7 +130,7 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         log: log()?,
         post: post.clone(),
         address: control::NODE,
-        memory: Some(shell::allocator::report),
+        memory: Some(shell::allocator::ALLOCATOR),
         signals: true,
         ..Options::default()
     };

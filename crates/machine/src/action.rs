@@ -223,6 +223,8 @@ pub enum Action {
     },
     /// Starts the measurement of [`Vitals::max_turn_us`](crate::Vitals::max_turn_us) anew.
     ResetMaxTurn,
+    /// Has the allocator give back what it keeps and does not need, by and by.
+    PurgeMemory,
     /// Ends the driver's loop, with this exit status, after all output of the turn.
     Exit {
         /// Exit status.

@@ -13,6 +13,10 @@ pub enum Stopwatch {
     Virtual(u64),
 }
 
+/// Tells how many bytes the allocator has handed out, or 0 where that is unknown. Reading it costs
+/// a few nanoseconds.
+pub type MemoryGauge = fn() -> u64;
+
 /// Shared bytes to be put into a reply at a place in its buffer.
 pub struct Splice {
     /// After how many bytes of the buffer.
@@ -39,6 +43,7 @@ pub struct Out {
     tickets: u64,
     acknowledged: u64,
     stopwatch: Stopwatch,
+    memory: Option<MemoryGauge>,
 }
 
 /// Cost of one command in virtual nanoseconds, about that of real hardware.
@@ -177,6 +182,14 @@ impl Out {
         }
     }
 
+    /// Bytes that the allocator has handed out, as of now; none where the driver cannot tell. The
+    /// one fact that a machine may look at in the middle of a turn, because a turn may change it a
+    /// lot: limits of memory are checked against it.
+    #[inline]
+    pub fn memory(&self) -> Option<u64> {
+        self.memory.map(|read| read()).filter(|bytes| *bytes > 0)
+    }
+
     /// How many ticks make a second.
     pub fn ticks_per_second(&self) -> u64 {
         match self.stopwatch {
@@ -260,7 +273,13 @@ impl Out {
             tickets: 0,
             acknowledged: 0,
             stopwatch,
+            memory: None,
         }
+    }
+
+    /// Sets where [`Out::memory`] comes from.
+    pub fn set_memory(&mut self, gauge: Option<MemoryGauge>) {
+        self.memory = gauge;
     }
 
     /// What the last `Received` consumed; resets it.

@@ -67,9 +67,10 @@ impl Node {
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 7] = [
+const GATES: [Gate; 8] = [
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
+    (gate::MEMORY, |_| true, "OOM command not allowed when used memory > 'maxmemory'."),
     (
         gate::WRITE,
         |reasons| reasons.misconf,

@@ -43,7 +43,8 @@ impl Node {
         let before = buffer.len();
         session.active = now.mono;
         let ticks = if self.stages.clock { out.ticks() } else { 0 };
-        let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
+        let stamp = self.stamp(now);
+        let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
         let consumed = self.requests(&mut session, bytes, &mut turn);
         out.consumed(consumed);
         self.hand_over(session, buffer, before, out);

@@ -15,6 +15,7 @@ mod execute;
 mod export;
 mod info;
 mod intake;
+mod memory;
 mod node;
 mod persist;
 mod rates;

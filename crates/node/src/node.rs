@@ -4,6 +4,7 @@ use crate::clients::Clients;
 use crate::clustering::Clustering;
 use crate::config::Config;
 use crate::execute::{Spec, specs};
+use crate::memory::Memory;
 use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
@@ -17,6 +18,7 @@ use machine::{
 };
 use replication::Target;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use store::access::Frequency;
 use store::command::{Counters, Expired};
 use store::effects::Effects;
 use store::keyspace::Keyspace;
@@ -82,6 +84,8 @@ pub(crate) struct Store {
     pub(crate) expired: Expired,
     /// Those of the transaction that runs.
     pub(crate) pending: Option<Pending>,
+    /// How much memory it takes, and may take.
+    pub(crate) memory: Memory,
 }
 
 /// Units of active expiry in one portion: a unit looks at twenty keys.
@@ -130,7 +134,8 @@ impl Node {
         let databases = if clustered { 1 } else { setup.config.databases };
         let keyspace = Keyspace::new(databases, clustered, setup.secret);
         let clustering = clustered.then(|| Clustering::new(setup.control));
-        let replication = Replication::new(seed(&setup.run_id));
+        let seed = seed(&setup.run_id);
+        let (replication, frequency) = (Replication::new(seed), Frequency::new(!seed));
         Node {
             run_id: setup.run_id,
             stages: setup.stages,
@@ -138,12 +143,13 @@ impl Node {
             data: Store {
                 keyspace,
                 effects: Effects::default(),
-                counters: Counters::default(),
+                counters: Counters { frequency, ..Counters::default() },
                 splices: Vec::new(),
                 changes: 0,
                 stream: Vec::new(),
                 expired: Expired::Delete,
                 pending: None,
+                memory: Memory::default(),
             },
             statistics: Statistics::new(1),
             slowlog: Slowlog::default(),
@@ -168,6 +174,7 @@ impl Node {
         self.started = now.mono;
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
+        self.start_memory(out);
         // Replies wait for the end of the turn, where the lease is looked at once more.
         out.hold_writes(self.clustering.is_some());
         self.start_loading(now, out);
@@ -307,6 +314,7 @@ impl Node {
         if units > 0 && self.persist.export.is_none() {
             self.expire(units.min(EXPIRE_UNITS), now, out);
         }
+        self.keep_limit(units, now, out);
         self.check_lease(now, out);
         self.emit_stream(now, out);
         if self.tell_soon {
@@ -316,11 +324,7 @@ impl Node {
         self.close_gates();
         let discarded = self.data.keyspace.take_discarded();
         if !discarded.is_empty() {
-            // Freeing millions of entries takes long; another thread has the time.
-            out.offload(Box::new(move || {
-                drop(discarded);
-                Box::new(())
-            }));
+            self.free(discarded, out);
         }
     }
 
@@ -356,7 +360,7 @@ impl Node {
         let paused = self.clients.pause.is_on();
         let special = paused || !self.clients.monitors.is_empty();
         let special = if special { gate::ALL } else { 0 };
-        self.closed = loading | misconf | self.role_gates() | special;
+        self.closed = loading | misconf | self.role_gates() | self.memory_gate() | special;
         self.data.expired =
             if paused || self.replication.link.is_some() { Expired::Hide } else { Expired::Delete };
     }
@@ -418,7 +422,10 @@ impl Machine for Node {
             }
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
-            Event::JobDone { ticket, result } => self.job_done(ticket, result, now, out),
+            Event::JobDone { ticket, result } => {
+                self.data.memory.freed(ticket);
+                self.job_done(ticket, result, now, out);
+            }
             Event::Wake => self.wake(now, out),
             Event::Connected { conn, token, .. } => self.link_connected(token, conn, now, out),
             Event::ConnectFailed { token, why } => {

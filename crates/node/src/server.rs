@@ -33,13 +33,23 @@ impl Node {
                 reply.bulk((now.wall.0 % 1_000_000).to_string().as_bytes());
             }
             CommandId::Info => {
+                self.measure_memory(turn.out);
                 let text = self.info(&args[1..], now);
                 reply.verbatim(*b"txt", text.as_bytes());
             }
             CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
-            CommandId::ConfigSet => self.config_set(&args[2..], reply),
+            CommandId::ConfigSet => {
+                let limit = self.config.memory.limit;
+                self.config_set(&args[2..], reply);
+                turn.stamp = self.stamp(now);
+                if self.config.memory.limit != limit {
+                    self.warn_of_limit(turn.out);
+                }
+            }
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
+                self.data.counters.reset();
+                self.data.memory.reset();
                 self.replication.syncs = [0; 3];
                 self.vitals.max_turn_us = 0;
                 turn.out.act(Action::ResetMaxTurn);
@@ -92,6 +102,7 @@ impl Node {
             id => match command::get(id).parent {
                 Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
                 Some(CommandId::Client) => self.client_command(id, session, args, turn),
+                Some(CommandId::Memory) => self.memory_command(id, session.protocol, turn),
                 _ => return false,
             },
         }
@@ -218,6 +229,7 @@ impl Node {
         }
         self.config = config;
         self.set_slow_ticks();
+        self.obey_memory();
         self.close_gates();
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.set_limit(self.config.repl_backlog_size);

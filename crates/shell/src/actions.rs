@@ -50,6 +50,11 @@ impl<M: Machine> Driver<M> {
             Action::Mail { to, letter } => self.post.send(self.address, to, letter),
             Action::Log { level, text } => (self.log)(level, &text),
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            Action::PurgeMemory => {
+                if let Some(allocator) = self.memory {
+                    (allocator.purge)();
+                }
+            }
             Action::Exit { status } => self.exit = Some(status),
         }
     }

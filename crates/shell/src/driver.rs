@@ -7,7 +7,7 @@ use crate::conn::Conns;
 use crate::files::Files;
 use crate::notes::{Note, Notes, Notifier, notes};
 use crate::offload::Offload;
-use crate::options::{LogSink, MemoryReport, Options};
+use crate::options::{Allocator, LogSink, Options};
 use crate::signals::Signals;
 use crate::{Post, vitals};
 use machine::{
@@ -76,7 +76,7 @@ pub struct Driver<M: Machine> {
     signals: Option<Signals>,
     pub(crate) log: LogSink,
     pub(crate) vitals: Vitals,
-    memory: Option<MemoryReport>,
+    pub(crate) memory: Option<Allocator>,
     next_vitals: Instant,
     background: Background,
     pub(crate) keepalive: Option<Duration>,
@@ -94,9 +94,11 @@ impl<M: Machine> Driver<M> {
             false => None,
         };
         options.post.open(options.address, notifier.clone());
+        let mut out = Out::new(stopwatch());
+        out.set_memory(options.memory.map(|allocator| allocator.allocated));
         Ok(Driver {
             machine,
-            out: Out::new(stopwatch()),
+            out,
             now: Now::default(),
             clock: Clock::new(),
             poll,

@@ -63,6 +63,8 @@ impl Process {
                 core.record(Some(self.host), format!("machine {} {level:?}: {text}", self.id));
             }
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            // There is no allocator of its own.
+            Action::PurgeMemory => {}
             Action::Exit { status } => self.end.exit = Some(status),
         }
     }

@@ -1,5 +1,6 @@
 //! Databases, their tables, and the snapshot that walks over them.
 
+use crate::evict::Pool;
 pub use crate::expire::Cycle;
 use crate::fenwick::Fenwick;
 use crate::random::Random;
@@ -54,6 +55,8 @@ pub struct Keyspace {
     pub(crate) scratch: Vec<u8>,
     /// Where the search for expired keys goes on.
     pub(crate) cycle: Place,
+    /// Keys that may be the next to be evicted.
+    pub(crate) pool: Pool,
 }
 
 /// The tables of one database.
@@ -74,6 +77,8 @@ struct Slotted {
 /// edit ends. Whoever asks brings the counts of those slots up to date first.
 struct Counts {
     tree: Fenwick,
+    /// The same of keys with an expiry, from the first time on that somebody asks.
+    volatile: Option<Fenwick>,
     stale: Box<[u64; SLOTS / 64]>,
 }
 
@@ -81,7 +86,8 @@ impl Slotted {
     fn new() -> Self {
         let mut tables = Vec::new();
         tables.resize_with(SLOTS, || None);
-        let counts = Counts { tree: Fenwick::new(SLOTS), stale: Box::new([0; SLOTS / 64]) };
+        let stale = Box::new([0; SLOTS / 64]);
+        let counts = Counts { tree: Fenwick::new(SLOTS), volatile: None, stale };
         Slotted { tables, counts }
     }
 
@@ -96,11 +102,23 @@ impl Slotted {
             while *stale != 0 {
                 let slot = word * 64 + stale.trailing_zeros() as usize;
                 *stale &= *stale - 1;
-                let count = self.tables[slot].as_ref().map_or(0, |table| table.len());
-                self.counts.tree.set(slot, count as u64);
+                let table = self.tables[slot].as_ref();
+                self.counts.tree.set(slot, table.map_or(0, |table| table.len() as u64));
+                if let Some(tree) = &mut self.counts.volatile {
+                    tree.set(slot, table.map_or(0, |table| table.volatile_len() as u64));
+                }
             }
         }
         &self.counts.tree
+    }
+
+    fn volatile_counts(&mut self) -> &Fenwick {
+        if self.counts.volatile.is_none() {
+            self.counts.stale.fill(u64::MAX);
+            self.counts.volatile = Some(Fenwick::new(SLOTS));
+        }
+        self.counts();
+        self.counts.volatile.get_or_insert_with(|| Fenwick::new(SLOTS))
     }
 }
 
@@ -129,6 +147,7 @@ impl Keyspace {
             random: Random::from_secret(secret),
             scratch: Vec::new(),
             cycle: Place::default(),
+            pool: Pool::default(),
         }
     }
 
@@ -136,6 +155,10 @@ impl Keyspace {
     #[inline]
     pub fn hash(&self, key: &[u8]) -> Hash {
         self.hasher.hash(key)
+    }
+
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher
     }
 
     /// How many databases there are.
@@ -251,6 +274,27 @@ impl Keyspace {
             }
         };
         table.random(|| random.number()).map(|entry| (Place::new(db, slot), entry))
+    }
+
+    /// As [`Keyspace::count`], of keys with an expiry.
+    pub(crate) fn count_volatile(&mut self, db: u32) -> u64 {
+        match &mut self.databases[db as usize] {
+            Database::Whole(table) => table.volatile_len() as u64,
+            Database::Slotted(slots) => slots.volatile_counts().total(),
+        }
+    }
+
+    /// A table of a database, drawn by how many keys, or keys with an expiry, it has.
+    pub(crate) fn random_table(&mut self, db: u32, volatile: bool) -> Option<(Place, &Table)> {
+        let random = &mut self.random;
+        match &mut self.databases[db as usize] {
+            Database::Whole(table) => Some((Place::new(db, 0), table)),
+            Database::Slotted(slots) => {
+                let counts = if volatile { slots.volatile_counts() } else { slots.counts() };
+                let slot = counts.find(random.below(counts.total())).min(SLOTS - 1);
+                Some((Place::new(db, slot as u16), slots.tables[slot].as_deref()?))
+            }
+        }
     }
 
     /// Whether there is one table a slot.

@@ -135,7 +135,7 @@ impl Node {
         }
     }
 
-    fn figures(&self, session: &Session, out: &Out) -> Figures {
+    pub(crate) fn figures(&self, session: &Session, out: &Out) -> Figures {
         Figures {
             kind: self.kind(session.conn),
             blocked: self.replication.waits.iter().any(|wait| wait.is_of(session.conn)),

@@ -13,7 +13,7 @@ mod rewrite;
 mod rows;
 mod special;
 
-pub use field::{OutputLimit, OutputLimits, Share};
+pub use field::{OutputLimit, OutputLimits, Policy, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
 pub use rewrite::{page, rewrite};
@@ -86,8 +86,8 @@ pub struct Config {
     pub repl_backlog_size: u64,
     /// How snapshots are written.
     pub rdb: Rdb,
-    /// `stop-writes-on-bgsave-error`.
-    pub stop_writes_on_save_error: bool,
+    /// How much memory may be taken, and what happens then.
+    pub memory: Memory,
     /// What is about clients as a whole.
     pub clients: Clients,
     /// What is about the process.
@@ -96,7 +96,7 @@ pub struct Config {
     pub kept: BTreeMap<&'static str, String>,
 }
 
-/// How snapshots are written.
+/// How snapshots are written, and what their failure means.
 #[derive(Clone, Debug)]
 pub struct Rdb {
     /// `rdbcompression`.
@@ -105,6 +105,29 @@ pub struct Rdb {
     pub checksum: bool,
     /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
     pub key_save_delay: i64,
+    /// `stop-writes-on-bgsave-error`.
+    pub stop_writes_on_error: bool,
+}
+
+/// How much memory may be taken, and what happens then.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// `maxmemory`, in bytes; 0: no limit.
+    pub limit: u64,
+    /// `maxmemory-policy`.
+    pub policy: Policy,
+    /// `maxmemory-samples`.
+    pub samples: u32,
+    /// `maxmemory-eviction-tenacity`.
+    pub tenacity: u32,
+    /// `lfu-log-factor`.
+    pub lfu_factor: u32,
+    /// `lfu-decay-time`, in minutes.
+    pub lfu_decay: u32,
+    /// `lazyfree-lazy-eviction`: what an evicted key is called in the stream.
+    pub lazy_eviction: bool,
+    /// `replica-ignore-maxmemory`.
+    pub replica_ignores: bool,
 }
 
 /// Settings about clients as a whole.
@@ -185,11 +208,32 @@ impl Default for Config {
             repl_timeout: 60,
             repl_ping_period: 10,
             repl_backlog_size: 1 << 20,
-            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0 },
-            stop_writes_on_save_error: true,
+            rdb: Rdb::default(),
+            memory: Memory::default(),
             clients: Clients::default(),
             process: Process::default(),
             kept: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Rdb {
+    fn default() -> Self {
+        Rdb { compression: true, checksum: true, key_save_delay: 0, stop_writes_on_error: true }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory {
+            limit: 0,
+            policy: Policy::NONE,
+            samples: 5,
+            tenacity: 10,
+            lfu_factor: 10,
+            lfu_decay: 1,
+            lazy_eviction: false,
+            replica_ignores: true,
         }
     }
 }
@@ -336,6 +380,11 @@ mod tests {
             ("dbfilename", "x.rdb"),
             ("slave-priority", "5"),
             ("maxmemory-clients", "5%"),
+            ("maxmemory-policy", "volatile-lfu"),
+            ("maxmemory-policy", "allkeys-random"),
+            ("maxmemory-policy", "volatile-ttl"),
+            ("maxmemory-policy", "noeviction"),
+            ("maxmemory-policy", "allkeys-lru"),
             ("unixsocketperm", "700"),
             ("shutdown-on-sigterm", "nosave now"),
         ] {

@@ -60,6 +60,7 @@ impl Node {
                 slotted: self.clustering.is_some(),
                 // What has expired is for the primary to say.
                 expired_before: (!from_primary).then_some(now.wall.millis()),
+                access: self.stamp(now),
             }),
             from_primary,
             since: now.mono,

@@ -8,7 +8,6 @@ use front::Session;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
-use store::rdb::Options;
 use wire::number;
 use wire::reply::Reply;
 
@@ -190,8 +189,7 @@ impl Node {
             ("repl-offset", &offset),
             ("aof-base", "0"),
         ];
-        let options =
-            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
+        let options = self.rdb_options(now);
         let count = waiting.len();
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,

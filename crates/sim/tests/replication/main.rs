@@ -4,5 +4,6 @@ mod cases;
 mod clients;
 mod deployment;
 mod faults;
+mod memory;
 mod pressure;
 mod swarm;

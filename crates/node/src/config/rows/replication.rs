@@ -64,8 +64,14 @@ pub(super) const ROWS: &[Row] = &[
         .or("slave-announce-port"),
     ignored("replica-announced", Kind::Bool, "yes", Access::Mutable),
     ignored("replica-ignore-disk-write-errors", Kind::Bool, "no", Access::Mutable),
-    ignored("replica-ignore-maxmemory", Kind::Bool, "yes", Access::Mutable)
-        .or("slave-ignore-maxmemory"),
+    obeyed(
+        "replica-ignore-maxmemory",
+        Kind::Bool,
+        "yes",
+        Access::Mutable,
+        slot!(memory.replica_ignores),
+    )
+    .or("slave-ignore-maxmemory"),
     ignored("replica-lazy-flush", Kind::Bool, "no", Access::Mutable).or("slave-lazy-flush"),
     ignored("replica-priority", Kind::Int(0, INT), "100", Access::Mutable).or("slave-priority"),
     obeyed("replica-read-only", Kind::Bool, "yes", Access::Mutable, slot!(replica_read_only))
