@@ -129,6 +129,16 @@ impl Out {
         self.outputs.get(conn.0 as usize).map_or(0, Output::queued)
     }
 
+    /// Bytes of memory that the queue of `conn` takes.
+    pub fn footprint(&self, conn: ConnId) -> usize {
+        self.outputs.get(conn.0 as usize).map_or(0, Output::footprint)
+    }
+
+    /// Bytes of memory that only the queue of `conn` keeps: see [`Output::exclusive`].
+    pub fn exclusive(&self, conn: ConnId) -> usize {
+        self.outputs.get(conn.0 as usize).map_or(0, Output::exclusive)
+    }
+
     /// How the queue of `conn` is made up: see [`Output::shape`].
     pub fn shape(&self, conn: ConnId) -> (usize, usize, usize) {
         self.outputs.get(conn.0 as usize).map_or((0, 0, 0), Output::shape)

@@ -34,6 +34,7 @@ impl Node {
             return out.consumed(bytes.len());
         };
         if session.waiting {
+            session.decoder.set_unread(bytes.len());
             if bytes.len() >= KEPT {
                 out.act(Action::PauseReads { conn });
             }
@@ -47,6 +48,7 @@ impl Node {
         let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
         let consumed = self.requests(&mut session, bytes, &mut turn);
         out.consumed(consumed);
+        session.decoder.set_unread(bytes.len() - consumed);
         self.hand_over(session, buffer, before, out);
     }
 

@@ -370,6 +370,7 @@ impl Node {
         self.next_cron = now.mono + Span::millis(100);
         self.check_save_points(now, out);
         self.expire(EXPIRE_UNITS, now, out);
+        self.shrink_tables();
         self.check_replicas(now, out);
         self.heartbeat(now);
         self.check_clients(now, out);

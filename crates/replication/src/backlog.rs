@@ -8,8 +8,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Bytes in a full chunk.
-const CHUNK: usize = 64 * 1024;
+/// Bytes in a full chunk: with the two counts in front of them, exactly what allocators have a size
+/// for.
+const CHUNK: usize = 64 * 1024 - 2 * size_of::<usize>();
 
 /// See the module's documentation.
 pub struct Backlog {

@@ -57,6 +57,8 @@ pub struct Keyspace {
     pub(crate) cycle: Place,
     /// Keys that may be the next to be evicted.
     pub(crate) pool: Pool,
+    /// Where the search for tables that can shrink goes on.
+    shrinking: (Place, u64),
 }
 
 /// The tables of one database.
@@ -148,6 +150,7 @@ impl Keyspace {
             scratch: Vec::new(),
             cycle: Place::default(),
             pool: Pool::default(),
+            shrinking: Default::default(),
         }
     }
 
@@ -368,6 +371,51 @@ impl Keyspace {
                 *item = Item::Owned(table);
             }
             None => self.discarded.push(*table),
+        }
+    }
+
+    /// Looks for tables that have become too large for what they hold, and gives buckets back, in
+    /// at most `units` steps; how many bytes. Goes on next time where it stops.
+    pub fn shrink(&mut self, units: u32) -> usize {
+        /// Tables that need nothing are passed over, so many in a step.
+        const SKIPS: u32 = 64;
+        let mut steps = units.saturating_mul(SKIPS);
+        let slots = if self.is_slotted() { SLOTS as u32 } else { 1 };
+        let mut tables = u64::from(self.databases()) * u64::from(slots);
+        let mut bytes = 0;
+        while steps > 0 && tables > 0 {
+            let (place, position) = self.shrinking;
+            let table = match &mut self.databases[place.db() as usize] {
+                Database::Whole(table) => Some(&mut **table),
+                Database::Slotted(slots) => slots.tables[place.slot() as usize].as_deref_mut(),
+            };
+            let empty = table.as_ref().is_some_and(|table| table.is_empty());
+            if empty && slots > 1 && !self.snapshot.is_running() {
+                bytes += self.drop_slot_table(place);
+            } else if let Some(table) = table.filter(|table| table.is_sparse()) {
+                steps = steps.saturating_sub(SKIPS);
+                let before = table.overhead();
+                let (next, _) = table.shrink(position, &mut self.snapshot);
+                bytes += before.saturating_sub(table.overhead());
+                self.shrinking.1 = next;
+                if next != 0 {
+                    continue;
+                }
+            }
+            steps = steps.saturating_sub(1);
+            tables -= 1;
+            self.shrinking = (crate::expire::next(place, slots, self.databases()), 0);
+        }
+        bytes
+    }
+
+    /// Lets go of a slot's table; how many bytes that saves.
+    fn drop_slot_table(&mut self, place: Place) -> usize {
+        match &mut self.databases[place.db() as usize] {
+            Database::Whole(_) => 0,
+            Database::Slotted(slots) => {
+                slots.changing(place.slot()).take().map_or(0, |table| table.overhead())
+            }
         }
     }
 

@@ -208,3 +208,35 @@ fn lru_is_nearly_what_a_perfect_order_would_be() {
     // Redis with five samples and a pool: about a tenth.
     assert!(wrong < 600, "{wrong}");
 }
+
+#[test]
+fn a_candidate_that_is_wanted_again_is_passed_over() {
+    let mut store = Store::new(false);
+    (0..40).for_each(|i| drop(store.line(&format!("set key:{i} v"))));
+    store.now += 1_000_000;
+    let mut gone = Vec::new();
+    let rule_now = Rule { samples: 64, ..rule(&store, Order::Idle, false) };
+    store.keyspace.evict(&rule_now, 1, 1, |_, key| gone.push(key.to_vec()));
+    // All but one are used.
+    store.now += 5000;
+    let forgotten = (0..40).find(|i| format!("key:{i}").as_bytes() != gone[0]).unwrap();
+    for i in (0..40).filter(|i| *i != forgotten) {
+        store.line(&format!("get key:{i}"));
+    }
+    let rule_now = Rule { samples: 64, ..rule(&store, Order::Idle, false) };
+    store.keyspace.evict(&rule_now, 1, 1, |_, key| gone.push(key.to_vec()));
+    assert_eq!(gone[1], format!("key:{forgotten}").as_bytes());
+}
+
+#[test]
+fn a_candidate_that_no_longer_expires_stays() {
+    for order in ORDERS {
+        let mut store = Store::new(false);
+        (0..40).for_each(|i| drop(store.line(&format!("set key:{i} v ex 100"))));
+        let rule = rule(&store, order, true);
+        assert_eq!(store.keyspace.evict(&rule, 1, 1, |_, _| ()).keys, 1);
+        (0..40).for_each(|i| drop(store.line(&format!("persist key:{i}"))));
+        let done = store.keyspace.evict(&rule, 1, 1, |_, _| ());
+        assert_eq!((done.keys, done.exhausted), (0, true));
+    }
+}

@@ -142,6 +142,7 @@ impl Node {
             dirty: false,
             request: (0, 0),
             output: out.shape(session.conn),
+            held: out.footprint(session.conn),
         }
     }
 
@@ -158,6 +159,7 @@ impl Node {
         let mut figures = self.figures(session, turn.out);
         figures.request = (framed.len(), args.iter().map(|arg| arg.len()).sum());
         figures.output.0 = buffered;
+        figures.held += buffered;
         figures.dirty = self.has_changed(session, turn.now);
         figures
     }

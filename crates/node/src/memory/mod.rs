@@ -21,8 +21,8 @@ use wire::command::CommandId;
 const OWN_KEYS: u32 = 16;
 /// Keys evicted in one unit of background work.
 const KEYS_A_UNIT: u32 = 4;
-/// A chunk of the backlog that is not full, and one that is not needed any more.
-const BACKLOG_SLACK: u64 = 2 * 64 * 1024;
+/// Pairs of segments looked at before a key goes, at the end of a turn.
+const PAIRS: u32 = 16;
 
 /// What a node knows of its limit on memory.
 #[derive(Default)]
@@ -178,9 +178,20 @@ impl Node {
         if excess == 0 {
             return self.data.memory.set_exceeded(false, now);
         }
+        // Where most keys are gone, buckets are what takes memory.
+        let saved = self.data.keyspace.shrink(PAIRS.saturating_add(units)) as u64;
+        let Some(excess) = excess.checked_sub(saved).filter(|excess| *excess > 0) else { return };
         let keys = left.saturating_add(units.saturating_mul(KEYS_A_UNIT));
         if self.make_room(excess, keys, now, out).0 == Room::Soon {
             out.more_work(25);
+        }
+    }
+
+    /// Ten times a second: tables give buckets back that they do not need any more.
+    pub(crate) fn shrink_tables(&mut self) {
+        // A snapshot would have to take what is moved.
+        if self.persist.export.is_none() {
+            self.data.keyspace.shrink(4 * PAIRS);
         }
     }
 
@@ -204,8 +215,12 @@ impl Node {
     /// replicas need, what a snapshot holds, and what is being freed.
     fn not_counted(&self, out: &Out) -> u64 {
         let memory = &self.data.memory;
-        let stream = self.replication.backlog.as_ref().map_or(0, |backlog| {
-            (backlog.footprint() as u64).saturating_sub(backlog.limit() + BACKLOG_SLACK)
+        let replication = &self.replication;
+        let stream = replication.backlog.as_ref().map_or(0, |backlog| {
+            let kept = backlog.footprint() as u64;
+            // Part of it may have left the backlog for the connections of slow replicas.
+            let queued = replication.replicas.iter().map(|(conn, _)| out.exclusive(conn) as u64);
+            kept.saturating_sub(backlog.limit()) + queued.sum::<u64>()
         });
         let waiting = self.persist.export.as_ref().map_or(0, |export| export.waiting(out));
         let snapshot = (self.data.keyspace.held_for_snapshot() + waiting) as u64;
@@ -245,8 +260,8 @@ impl Node {
         }
         let room = match (evicted.bytes as u64 >= excess, evicted.exhausted) {
             (true, _) => Room::Enough,
-            (false, false) => Room::Soon,
-            (false, true) => Room::Nowhere,
+            (false, true) if self.data.keyspace.shrink(PAIRS) == 0 => Room::Nowhere,
+            (false, _) => Room::Soon,
         };
         self.data.memory.set_exceeded(room != Room::Enough, now);
         (room, evicted.keys)
