@@ -108,7 +108,10 @@ impl Cluster {
             return;
         }
         let Some(asked) = asked else { return };
-        if asked.min(silence) > timeout && !member.is(flag::PFAIL | flag::FAIL) {
+        // Voters are asked four times in a node-timeout, so one that is silent for all of it has
+        // left a PING unanswered for half of it; to wait longer would tell us nothing.
+        let half = Span(timeout.0 / 2);
+        if silence > timeout && asked > half && !member.is(flag::PFAIL | flag::FAIL) {
             self.suspect(now, key, out);
         }
     }

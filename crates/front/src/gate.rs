@@ -30,6 +30,8 @@ pub const KEYS: u32 = 1 << 8;
 pub const SINGLE: u32 = 1 << 9;
 /// Reads or changes keys: refused where only the stream or MONITOR may be followed.
 pub const KEYSPACE: u32 = 1 << 10;
+/// Needs a switch in the settings: closed unless everybody may.
+pub const PROTECTED: u32 = 1 << 11;
 /// Demanded by every command: closed when a session needs the slow path in any case.
 pub const ALL: u32 = 1 << 31;
 
@@ -48,6 +50,7 @@ pub fn demands(row: &Command) -> u32 {
         (!row.keys.is_empty(), KEYS),
         (has(flag::NO_MULTI), SINGLE),
         (has(flag::WRITE) || has(flag::READONLY) || has(flag::MAY_REPLICATE), KEYSPACE),
+        (has(flag::PROTECTED), PROTECTED),
         (true, ALL),
     ];
     use CommandId::{Discard, Exec, Multi, Ping, Quit, Reset, Watch};

@@ -43,6 +43,14 @@ pub struct Session {
     pub closing: bool,
 }
 
+/// Whether somebody is on this host, and says so by a loopback address.
+pub fn is_local(peer: &Peer) -> bool {
+    match peer {
+        Peer::Tcp { remote, .. } => remote.ip().to_canonical().is_loopback(),
+        Peer::Unix { .. } => true,
+    }
+}
+
 /// What a client calls itself.
 #[derive(Clone, Default, Debug)]
 pub struct Label {
@@ -117,6 +125,11 @@ impl Session {
         } else {
             self.closed &= !gates;
         }
+    }
+
+    /// Whether the client is on this host, and says so by a loopback address.
+    pub fn is_local(&self) -> bool {
+        is_local(&self.peer)
     }
 
     /// The other end as Redis writes it: `127.0.0.1:50000`, or the socket's path and `:0`.

@@ -163,6 +163,7 @@ impl Cluster {
                 ("--dir", dir.display().to_string()),
                 ("--logfile", "node.log".to_string()),
                 ("--cluster-enabled", "yes".to_string()),
+                ("--enable-debug-command", "local".to_string()),
                 ("--cluster-config-file", "nodes.conf".to_string()),
                 ("--cluster-node-timeout", options.node_timeout.to_string()),
             ] {

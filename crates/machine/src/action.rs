@@ -1,6 +1,6 @@
 //! What a machine asks of the world, apart from bytes to write.
 
-use crate::{ConnId, Event};
+use crate::{ConnId, Event, Span};
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::any::Any;
 use core::fmt;
@@ -41,6 +41,15 @@ pub enum Level {
     Notice,
     /// What needs an operator.
     Warning,
+}
+
+/// A fault that ends a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Crash {
+    /// An access to memory that is not there: SIGSEGV.
+    Segfault,
+    /// A fault that the program noticed itself: SIGABRT.
+    Abort,
 }
 
 /// Where to listen.
@@ -225,6 +234,18 @@ pub enum Action {
     ResetMaxTurn,
     /// Has the allocator give back what it keeps and does not need, by and by.
     PurgeMemory,
+    /// The machine serves from now on: whoever started the process may want to know.
+    Ready,
+    /// Does nothing for a time after this call, as a process that hangs.
+    Stall {
+        /// How long.
+        span: Span,
+    },
+    /// Ends the process as a fault of its own would, without another step.
+    Crash {
+        /// By which fault.
+        how: Crash,
+    },
     /// Ends the driver's loop, with this exit status, after all output of the turn.
     Exit {
         /// Exit status.

@@ -42,7 +42,7 @@ mod output;
 mod time;
 
 pub use action::{
-    Action, Address, FileId, FileOp, Job, Letter, Level, ListenOn, OpenMode, Ticket, Token,
+    Action, Address, Crash, FileId, FileOp, Job, Letter, Level, ListenOn, OpenMode, Ticket, Token,
 };
 pub use event::{
     CloseReason, ConnId, Event, FileError, FileErrorKind, FileOutput, NetError, Peer, Signal,

@@ -44,6 +44,8 @@ pub struct Out {
     acknowledged: u64,
     stopwatch: Stopwatch,
     memory: Option<MemoryGauge>,
+    /// The least grave lines that are logged; none: nothing is.
+    least: Option<Level>,
 }
 
 /// Cost of one command in virtual nanoseconds, about that of real hardware.
@@ -154,6 +156,11 @@ impl Out {
         self.consumed = n;
     }
 
+    /// From how grave on lines are logged; none: nothing is. At first everything is.
+    pub fn set_log_level(&mut self, least: Option<Level>) {
+        self.least = least;
+    }
+
     /// Announces that the `len` bytes after the consumed ones shall come as one
     /// [`Event::Body`](crate::Event::Body).
     pub fn want(&mut self, len: usize) {
@@ -250,6 +257,9 @@ impl Out {
 
     /// Writes a line to the log.
     pub fn log(&mut self, level: Level, text: core::fmt::Arguments<'_>) {
+        if self.least.is_none_or(|least| level < least) {
+            return;
+        }
         let mut line = String::new();
         // Writing to a String cannot fail.
         let _ = line.write_fmt(text);
@@ -284,6 +294,7 @@ impl Out {
             acknowledged: 0,
             stopwatch,
             memory: None,
+            least: Some(Level::Debug),
         }
     }
 

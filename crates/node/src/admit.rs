@@ -43,6 +43,8 @@ pub(crate) struct Reasons {
     pub(crate) misconf: bool,
     /// We are a read-only replica.
     pub(crate) readonly: bool,
+    /// The client may use DEBUG.
+    pub(crate) debug: bool,
 }
 
 /// What EXEC demands for the requests it will run.
@@ -56,9 +58,10 @@ pub(crate) fn demands_of_queue(id: CommandId, session: &Session) -> u32 {
 
 impl Node {
     /// Why gates are closed.
-    pub(crate) fn reasons(&self) -> Reasons {
+    pub(crate) fn reasons(&self, session: &Session) -> Reasons {
         Reasons {
             misconf: self.is_misconfigured(),
+            debug: self.config.process.debug_command.to(session.is_local()),
             readonly: self.replication.link.is_some() && self.config.replica_read_only,
         }
     }
@@ -67,7 +70,14 @@ impl Node {
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 8] = [
+const GATES: [Gate; 9] = [
+    (
+        gate::PROTECTED,
+        |reasons| !reasons.debug,
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", \
+         you can run it from a local connection, otherwise you need to set this option in the \
+         configuration file, and then restart the server.",
+    ),
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
     (gate::MEMORY, |_| true, "OOM command not allowed when used memory > 'maxmemory'."),

@@ -138,7 +138,7 @@ impl Node {
         if shut {
             // A cluster sends a request on before it looks at what may be done here: a replica
             // says where to write, not that nobody writes to it.
-            let first = gate::AUTH | gate::SINGLE | gate::LOADED;
+            let first = gate::PROTECTED | gate::AUTH | gate::SINGLE | gate::LOADED;
             let first = if self.clustering.is_some() { first } else { !0 };
             self.pass(session, demands & first)?;
         }
@@ -158,7 +158,7 @@ impl Node {
     /// The error of the first gate in the way.
     #[cold]
     fn pass(&self, session: &Session, demands: u32) -> Result<(), Refused> {
-        match admit::refusal(session, self.closed, demands, self.reasons()) {
+        match admit::refusal(session, self.closed, demands, self.reasons(session)) {
             Some(error) => Err(Refused::Because(error.into())),
             None => Ok(()),
         }
@@ -355,28 +355,36 @@ impl Node {
         if turn.buffer.get(start) == Some(&b'-') {
             self.statistics.failed(row.id, &turn.buffer[start..]);
         }
-        if spent >= self.slowlog.threshold {
-            self.slow(row, session, args, spent, turn.now);
+        if spent >= self.statistics.notable {
+            self.note(row, session, args, spent, turn.now);
         }
     }
 
     #[cold]
-    fn slow(&mut self, row: &Command, session: &Session, args: &[&[u8]], spent: u64, now: Now) {
-        if row.flags.has(command::flag::SKIP_SLOWLOG) {
+    fn note(&mut self, row: &Command, session: &Session, args: &[&[u8]], spent: u64, now: Now) {
+        let fast = row.flags.has(command::flag::FAST);
+        let event = if fast { "fast-command" } else { "command" };
+        self.watch_latency(event, spent, now.wall.secs());
+        if spent < self.slowlog.threshold || row.flags.has(command::flag::SKIP_SLOWLOG) {
             return;
         }
         let micros = self.statistics.micros(spent) as u64;
         let who = (session.remote(), session.label.name.clone());
-        let most = self.config.slowlog_max_len;
+        let most = self.config.slow.log_len;
         self.slowlog.add(args, now.wall.secs(), micros, who, most);
     }
 
-    /// Takes over a changed `slowlog-log-slower-than`.
+    /// Takes over a changed `slowlog-log-slower-than` or `latency-monitor-threshold`.
     pub(crate) fn set_slow_ticks(&mut self) {
-        self.slowlog.threshold = match u64::try_from(self.config.slowlog_slower_than) {
+        self.slowlog.threshold = match u64::try_from(self.config.slow.log_from) {
             Ok(micros) => self.statistics.ticks(micros),
             Err(_) => u64::MAX,
         };
+        let watched = match self.config.slow.watch_from {
+            0 => u64::MAX,
+            millis => self.statistics.ticks(millis.saturating_mul(1000)),
+        };
+        self.statistics.notable = self.slowlog.threshold.min(watched);
     }
 }
 

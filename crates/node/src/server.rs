@@ -1,11 +1,12 @@
-//! The commands about the server: CONFIG, INFO, SLOWLOG, LATENCY, FLUSHALL and the like.
+//! The commands about the server: CONFIG, INFO, SLOWLOG, FLUSHALL and the like.
 
 use crate::config::{self, Access};
 use crate::execute::Turn;
+use crate::lolwut;
 use crate::node::Node;
 use crate::persist::{Asked, Ending, Exit};
 use front::Session;
-use machine::Action;
+use machine::{Action, Out};
 use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::Reply;
@@ -26,6 +27,7 @@ impl Node {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         let reply = &mut reply;
         match id {
+            CommandId::Lolwut => lolwut::draw(&args[1..], reply),
             CommandId::Dbsize => reply.integer(self.data.keyspace.len(session.db) as i64),
             CommandId::Time => {
                 reply.array(2);
@@ -38,14 +40,6 @@ impl Node {
                 reply.verbatim(*b"txt", text.as_bytes());
             }
             CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
-            CommandId::ConfigSet => {
-                let limit = self.config.memory.limit;
-                self.config_set(&args[2..], reply);
-                turn.stamp = self.stamp(now);
-                if self.config.memory.limit != limit {
-                    self.warn_of_limit(turn.out);
-                }
-            }
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
                 self.data.counters.reset();
@@ -57,7 +51,7 @@ impl Node {
             }
             CommandId::Role => self.role(reply),
             CommandId::Bgsave => self.bgsave(&args[1..], session, now, turn.out, reply),
-            CommandId::Save => self.save(session, now, turn.out, reply),
+            CommandId::Save => self.save_for(Asked::Save, session, now, turn.out, reply),
             CommandId::Lastsave => reply.integer(self.persist.last_save as i64),
             CommandId::SlowlogGet => self.slowlog_get(&args[2..], reply),
             CommandId::SlowlogLen => reply.integer(self.slowlog.len() as i64),
@@ -65,7 +59,6 @@ impl Node {
                 self.slowlog.clear();
                 reply.ok();
             }
-            CommandId::LatencyHistogram => self.latency_histogram(&args[2..], reply),
             CommandId::Flushall => {
                 self.flush(0..self.data.keyspace.databases(), &args[1..], reply);
             }
@@ -85,6 +78,10 @@ impl Node {
     ) -> bool {
         match id {
             CommandId::Shutdown => self.shutdown(&args[1..], session, turn),
+            CommandId::ConfigSet => {
+                self.config_set(&args[2..], session, turn);
+                turn.stamp = self.stamp(turn.now);
+            }
             CommandId::ConfigRewrite => self.config_rewrite(session, turn),
             CommandId::Replconf => self.replconf(args, session, turn),
             CommandId::Psync => self.psync(args, session, turn),
@@ -92,6 +89,7 @@ impl Node {
                 self.replicaof(args, session, turn);
                 self.close_gates();
             }
+            CommandId::Debug => self.debug(session, args, turn),
             CommandId::Monitor => self.monitor(session, turn),
             CommandId::Wait => self.wait(args, session, turn),
             CommandId::Multi
@@ -103,6 +101,7 @@ impl Node {
                 Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
                 Some(CommandId::Client) => self.client_command(id, session, args, turn),
                 Some(CommandId::Memory) => self.memory_command(id, session.protocol, turn),
+                Some(CommandId::Latency) => self.latency_command(id, session, args, turn),
                 _ => return false,
             },
         }
@@ -172,36 +171,13 @@ impl Node {
         }
     }
 
-    fn latency_histogram(&self, names: &[&[u8]], reply: &mut Reply<'_>) {
-        let wanted = |name: &str| {
-            names.is_empty() || names.iter().any(|n| n.eq_ignore_ascii_case(name.as_bytes()))
-        };
-        let rows: Vec<_> = self
-            .statistics
-            .used()
-            .filter(|(row, stats)| stats.calls > 0 && wanted(&row.full_name().to_string()))
-            .collect();
-        reply.map(rows.len());
-        for (row, stats) in rows {
-            reply.bulk(row.full_name().to_string().as_bytes());
-            reply.map(2);
-            reply.bulk(b"calls");
-            reply.integer(stats.calls as i64);
-            reply.bulk(b"histogram_usec");
-            let histogram = self.statistics.histogram(stats);
-            reply.map(histogram.len());
-            for (upper, count) in histogram {
-                reply.integer(upper as i64);
-                reply.integer(count as i64);
-            }
-        }
-    }
-
     /// Sets many directives, all or none.
-    fn config_set(&mut self, words: &[&[u8]], reply: &mut Reply<'_>) {
+    fn config_set(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
+        let mut reply = Reply::new(turn.buffer, session.protocol);
         if !words.len().is_multiple_of(2) {
             return reply.error("ERR wrong number of arguments for 'config|set' command");
         }
+        let allowed = self.config.process.protected_configs.to(session.is_local());
         let mut config = self.config.clone();
         for (index, pair) in words.chunks_exact(2).enumerate() {
             let name = String::from_utf8_lossy(pair[0]);
@@ -212,9 +188,11 @@ impl Node {
             };
             let value = String::from_utf8_lossy(pair[1]);
             let mut before = words.chunks_exact(2).take(index);
-            let result = if directive.access == Access::Fixed {
+            let fixed = directive.access == Access::Fixed
+                || self.clustering.is_some() && matches!(directive.name, "port" | "bind");
+            let result = if fixed {
                 Err(String::from("can't set immutable config"))
-            } else if directive.access == Access::Protected {
+            } else if directive.access == Access::Protected && !allowed {
                 Err(String::from("can't set protected config"))
             } else if before.any(|other| is_same(other[0], directive)) {
                 Err(String::from("duplicate parameter"))
@@ -227,14 +205,24 @@ impl Node {
                 ));
             }
         }
-        self.config = config;
+        if self.moves(&config) {
+            return self.move_to(config, session, turn);
+        }
+        reply.ok();
+        self.adopt(config, turn.out);
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn adopt(&mut self, config: config::Config, out: &mut Out) {
+        let limit = config.memory.limit;
+        let changed = limit != std::mem::replace(&mut self.config, config).memory.limit;
         self.set_slow_ticks();
-        self.obey_memory();
+        self.obey_memory(changed, out);
         self.close_gates();
+        self.set_log_level(out);
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.set_limit(self.config.repl_backlog_size);
         }
-        reply.ok();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What INFO and LATENCY count.
 
+use crate::latency::Latency;
 use crate::rates::Rates;
 use std::collections::BTreeMap;
 use wire::command::{self, CommandId};
@@ -27,6 +28,8 @@ pub(crate) struct Statistics {
     commands: Vec<CommandStats>,
     errors: BTreeMap<String, u64>,
     ticks_per_second: u64,
+    /// From how many ticks on a command is looked at for the slow log or the latency monitor.
+    pub notable: u64,
     /// `total_commands_processed`.
     pub processed: u64,
     /// `total_connections_received`.
@@ -37,6 +40,8 @@ pub(crate) struct Statistics {
     pub error_replies: u64,
     /// `acl_access_denied_auth`, and others that are only counted.
     pub protocol_errors: u64,
+    /// What was slow, for LATENCY.
+    pub latency: Latency,
     /// Figures per second.
     pub rates: Rates,
     /// `used_memory_peak`.
@@ -50,11 +55,13 @@ impl Statistics {
             commands: vec![CommandStats::new(); command::COUNT],
             errors: BTreeMap::new(),
             ticks_per_second,
+            notable: u64::MAX,
             processed: 0,
             connections: 0,
             rejected_connections: 0,
             error_replies: 0,
             protocol_errors: 0,
+            latency: Latency::default(),
             rates: Rates::default(),
             memory_peak: 0,
         }
@@ -162,7 +169,12 @@ impl Statistics {
 
     /// Forgets all counts, as CONFIG RESETSTAT does.
     pub(crate) fn reset(&mut self) {
-        *self = Statistics::new(self.ticks_per_second);
+        *self = Statistics {
+            notable: self.notable,
+            latency: std::mem::take(&mut self.latency),
+            memory_peak: self.memory_peak,
+            ..Statistics::new(self.ticks_per_second)
+        };
     }
 }
 

@@ -1,9 +1,11 @@
 //! Carrying out what a machine asked for.
 
 use crate::clock::span;
+use crate::crash;
 use crate::driver::{Driver, Later};
 use crate::offload;
 use machine::{Action, CloseReason, ConnId, Level, Machine};
+use std::time::Duration;
 
 impl<M: Machine> Driver<M> {
     /// Carries out the actions of the last call, in order. What they bring about at once is handed
@@ -48,13 +50,16 @@ impl<M: Machine> Driver<M> {
             }
             Action::Offload { ticket, job } => self.offload.run(ticket, job),
             Action::Mail { to, letter } => self.post.send(self.address, to, letter),
-            Action::Log { level, text } => (self.log)(level, &text),
+            Action::Log { level, text } => (self.told.log)(level, &text),
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
             Action::PurgeMemory => {
-                if let Some(allocator) = self.memory {
+                if let Some(allocator) = self.told.memory {
                     (allocator.purge)();
                 }
             }
+            Action::Ready => (self.told.ready)(),
+            Action::Stall { span } => std::thread::sleep(Duration::from_nanos(span.0)),
+            Action::Crash { how } => crash::happen(how),
             Action::Exit { status } => self.exit = Some(status),
         }
     }
@@ -84,7 +89,7 @@ impl<M: Machine> Driver<M> {
             let closing = self.conns.get(id).and_then(|c| c.closing);
             self.closing |= closing.is_some_and(|until| until > now);
             if closing.is_some_and(|until| until <= now) {
-                (self.log)(Level::Verbose, "Closed a connection whose output was not taken");
+                (self.told.log)(Level::Verbose, "Closed a connection whose output was not taken");
                 self.end(id, CloseReason::Local);
             }
         }

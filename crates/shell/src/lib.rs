@@ -15,6 +15,7 @@ mod buffer;
 mod clock;
 mod conn;
 mod connect;
+pub mod crash;
 mod driver;
 mod files;
 mod log;

@@ -23,6 +23,8 @@ pub struct Allocator {
 pub struct Options {
     /// Where log lines go.
     pub log: LogSink,
+    /// Called when the machine says that it serves.
+    pub ready: Box<dyn FnMut() + Send>,
     /// The allocator, if the program knows it.
     pub memory: Option<Allocator>,
     /// The registry through which machines of this process reach each other.
@@ -43,6 +45,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             log: Box::new(|_, _| {}),
+            ready: Box::new(|| {}),
             memory: None,
             post: Post::default(),
             address: Address(0),

@@ -65,6 +65,9 @@ impl Process {
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
             // There is no allocator of its own.
             Action::PurgeMemory => {}
+            Action::Ready => {}
+            Action::Stall { span } => self.stall(span.0, core),
+            Action::Crash { .. } => self.end.exit = Some(128 + 11),
             Action::Exit { status } => self.end.exit = Some(status),
         }
     }

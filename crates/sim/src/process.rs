@@ -190,7 +190,8 @@ impl Process {
             return;
         }
         let spent = self.out.ticks() - start;
-        self.busy_until = core.time + TURN + spent + input as u64 / 2 + u64::from(units) * UNIT;
+        let work = TURN + spent + input as u64 / 2 + u64::from(units) * UNIT;
+        self.busy_until = self.busy_until.max(core.time) + work;
         self.vitals.max_turn_us = self.vitals.max_turn_us.max((self.busy_until - core.time) / 1000);
         let more = self.out.take_more_work();
         if let Some(percent) = more {
@@ -203,6 +204,11 @@ impl Process {
         if let Some(at) = self.machine.as_ref().and_then(|m| m.deadline()) {
             self.turn_by(at.0, core);
         }
+    }
+
+    /// Does nothing for a while after this turn.
+    pub(crate) fn stall(&mut self, nanos: u64, core: &Core) {
+        self.busy_until = self.busy_until.max(core.time) + nanos;
     }
 
     /// Goes on after a pause.

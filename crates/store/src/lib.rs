@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod command;
+pub mod digest;
 pub mod effects;
 pub mod evict;
 mod expire;

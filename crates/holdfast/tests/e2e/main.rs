@@ -14,6 +14,7 @@ mod command_line;
 mod config;
 mod crowd;
 mod damage;
+mod debug;
 mod failover;
 mod hostile_primary;
 mod install;

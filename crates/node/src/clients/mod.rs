@@ -6,6 +6,7 @@ mod limits;
 mod monitor;
 mod pause;
 
+use crate::debug::Switches;
 use crate::execute::Turn;
 use crate::node::Node;
 use front::{Figures, Filter, Kind, Requests, Session, describe};
@@ -28,6 +29,8 @@ pub(crate) struct Clients {
     over: BTreeMap<ConnId, Instant>,
     /// `client_output_buffer_limit_disconnections`.
     pub(crate) overflowed: u64,
+    /// What DEBUG has switched off, and who waits for it.
+    pub(crate) switches: Switches,
     /// `evicted_clients`.
     pub(crate) evicted: u64,
     /// When idle clients were last looked for.

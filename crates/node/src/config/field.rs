@@ -105,6 +105,43 @@ impl Field for Policy {
     }
 }
 
+/// Who may do what only an operator should.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Allowed {
+    /// Nobody.
+    #[default]
+    No,
+    /// Everybody.
+    Yes,
+    /// Who connects from this host.
+    Local,
+}
+
+impl Allowed {
+    /// Whether a client may, which is on this host or not.
+    pub fn to(self, local: bool) -> bool {
+        self == Allowed::Yes || self == Allowed::Local && local
+    }
+}
+
+impl Field for Allowed {
+    fn show(&self) -> String {
+        String::from(match self {
+            Allowed::No => "no",
+            Allowed::Yes => "yes",
+            Allowed::Local => "local",
+        })
+    }
+
+    fn take(&mut self, text: &str) {
+        *self = match text {
+            "yes" => Allowed::Yes,
+            "local" => Allowed::Local,
+            _ => Allowed::No,
+        };
+    }
+}
+
 /// Bytes, or a percentage of `maxmemory`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Share {

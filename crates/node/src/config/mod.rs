@@ -9,13 +9,15 @@ mod kind;
 #[macro_use]
 mod row;
 mod read;
+mod renames;
 mod rewrite;
 mod rows;
 mod special;
 
-pub use field::{OutputLimit, OutputLimits, Policy, Share};
+pub use field::{Allowed, OutputLimit, OutputLimits, Policy, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
+pub use renames::Renames;
 pub use rewrite::{page, rewrite};
 pub use row::{Access, Row, State};
 pub use rows::GROUPS;
@@ -34,10 +36,8 @@ pub struct Config {
     pub databases: u32,
     /// `requirepass`; empty: none.
     pub requirepass: String,
-    /// `slowlog-log-slower-than`, in microseconds; negative: off.
-    pub slowlog_slower_than: i64,
-    /// `slowlog-max-len`.
-    pub slowlog_max_len: usize,
+    /// What is slow.
+    pub slow: Slow,
     /// `proto-max-bulk-len`, in bytes.
     pub max_bulk: u64,
     /// `save`, as written.
@@ -94,6 +94,21 @@ pub struct Config {
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
     pub kept: BTreeMap<&'static str, String>,
+}
+
+/// What is slow, and how much of it is kept.
+#[derive(Clone, Debug)]
+pub struct Slow {
+    /// `slowlog-log-slower-than`, in microseconds; negative: off.
+    pub log_from: i64,
+    /// `slowlog-max-len`.
+    pub log_len: usize,
+    /// `latency-monitor-threshold`, in milliseconds; 0: off.
+    pub watch_from: u64,
+    /// `latency-tracking`.
+    pub tracked: bool,
+    /// `latency-tracking-info-percentiles`.
+    pub percentiles: String,
 }
 
 /// How snapshots are written, and what their failure means.
@@ -166,14 +181,66 @@ pub struct Process {
     pub pidfile: String,
     /// `protected-mode`.
     pub protected_mode: bool,
+    /// `enable-debug-command`.
+    pub debug_command: Allowed,
+    /// `enable-protected-configs`.
+    pub protected_configs: Allowed,
+    /// `crash-log-enabled`.
+    pub crash_log: bool,
     /// `unixsocket`; empty: none.
     pub unixsocket: String,
     /// `unixsocketperm`, in octal; 0: as the umask says.
     pub unixsocketperm: String,
     /// `loglevel`.
     pub loglevel: String,
+    /// What `rename-command` says.
+    pub renames: Renames,
+    /// How the process shows itself to the system.
+    pub face: Face,
     /// `logfile`; empty: standard output.
     pub logfile: String,
+}
+
+/// How the process shows itself to the system.
+#[derive(Clone, Debug)]
+pub struct Face {
+    /// `set-proc-title`.
+    pub set_title: bool,
+    /// `proc-title-template`.
+    pub title: String,
+    /// `supervised`: who is told that the server is ready.
+    pub supervised: String,
+    /// `syslog-enabled`.
+    pub syslog: bool,
+    /// `syslog-ident`.
+    pub syslog_ident: String,
+    /// `syslog-facility`.
+    pub syslog_facility: String,
+}
+
+impl Default for Face {
+    fn default() -> Self {
+        Face {
+            set_title: true,
+            title: String::from("{title} {listen-addr} {server-mode}"),
+            supervised: String::from("no"),
+            syslog: false,
+            syslog_ident: String::from("redis"),
+            syslog_facility: String::from("local0"),
+        }
+    }
+}
+
+impl Default for Slow {
+    fn default() -> Self {
+        Slow {
+            log_from: 10_000,
+            log_len: 128,
+            watch_from: 0,
+            tracked: true,
+            percentiles: String::from("50 99 99.9"),
+        }
+    }
 }
 
 impl Default for Config {
@@ -183,8 +250,7 @@ impl Default for Config {
             bind: String::from("* -::*"),
             databases: 16,
             requirepass: String::new(),
-            slowlog_slower_than: 10_000,
-            slowlog_max_len: 128,
+            slow: Slow::default(),
             max_bulk: 512 << 20,
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
@@ -262,9 +328,14 @@ impl Default for Process {
             daemonize: false,
             pidfile: String::new(),
             protected_mode: true,
+            debug_command: Allowed::No,
+            protected_configs: Allowed::No,
+            crash_log: true,
             unixsocket: String::new(),
             unixsocketperm: String::from("0"),
             loglevel: String::from("notice"),
+            renames: Renames::default(),
+            face: Face::default(),
             logfile: String::new(),
         }
     }

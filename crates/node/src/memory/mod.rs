@@ -94,8 +94,9 @@ impl Node {
         Stamp::new(now.wall.millis(), self.config.memory.policy.order == Some(Order::Seldom))
     }
 
-    /// Takes over changed settings about memory.
-    pub(crate) fn obey_memory(&mut self) {
+    /// Takes over changed settings about memory; says so when a changed limit is too low for what is
+    /// in use.
+    pub(crate) fn obey_memory(&mut self, changed: bool, out: &mut Out) {
         let memory = &self.config.memory;
         let counters = &mut self.data.counters;
         counters.frequency.log_factor = memory.lfu_factor;
@@ -103,12 +104,8 @@ impl Node {
         let by_use = matches!(memory.policy.order, Some(Order::Idle | Order::Seldom));
         counters.unshared = by_use && memory.limit > 0;
         self.data.memory.left = keys_a_turn(memory.tenacity);
-    }
-
-    /// Says so when a new limit is too low for what is in use.
-    pub(crate) fn warn_of_limit(&mut self, out: &mut Out) {
-        let (used, limit) = (self.used_memory(out), self.config.memory.limit);
-        if limit > 0 && used.saturating_sub(self.not_counted(out)) > limit {
+        let (used, limit) = (self.used_memory(out), memory.limit);
+        if changed && limit > 0 && used.saturating_sub(self.not_counted(out)) > limit {
             out.log(
                 Level::Warning,
                 format_args!(
@@ -122,8 +119,7 @@ impl Node {
     /// Notes what is in use before anything is loaded.
     pub(crate) fn start_memory(&mut self, out: &mut Out) {
         self.data.memory.startup = self.used_memory(out);
-        self.obey_memory();
-        self.warn_of_limit(out);
+        self.obey_memory(true, out);
     }
 
     /// The gate that a limit closes.

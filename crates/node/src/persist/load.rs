@@ -88,7 +88,9 @@ impl Node {
             }
             Ok(FileOutput::Bytes(bytes)) => self.feed(loading, bytes, now, out),
             Ok(FileOutput::Done) => self.read_on(loading, out),
-            Err(error) if error.kind == FileErrorKind::NotFound && !loading.from_primary => {}
+            Err(error) if error.kind == FileErrorKind::NotFound && !loading.from_primary => {
+                self.serves_if_loaded(out);
+            }
             Err(error) => self.loading_failed(&error.to_string(), out),
         }
     }
@@ -118,6 +120,8 @@ impl Node {
         if loading.from_primary {
             self.sync_loaded(now, out);
         }
+        self.reloaded(out);
+        self.serves_if_loaded(out);
     }
 
     /// A damaged file ends the process: going on without the data would look like having none.

@@ -71,6 +71,7 @@ impl Exit {
 pub(crate) enum Asked {
     Save,
     Shutdown,
+    Reload,
 }
 
 impl Persist {

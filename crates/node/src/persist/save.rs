@@ -41,8 +41,9 @@ impl Node {
     }
 
     /// SAVE: the client waits, nobody else does.
-    pub(crate) fn save(
+    pub(crate) fn save_for(
         &mut self,
+        asked: Asked,
         session: &mut Session,
         now: Now,
         out: &mut Out,
@@ -53,7 +54,7 @@ impl Node {
         }
         self.start_save(now, out);
         session.waiting = true;
-        self.persist.waiting.push((session.conn, Asked::Save));
+        self.persist.waiting.push((session.conn, asked));
     }
 
     /// How snapshots are written, as of now.
@@ -168,6 +169,7 @@ impl Node {
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.answer_waiting(true, out);
+                self.reload(now, out);
             }
         }
     }
@@ -199,14 +201,18 @@ impl Node {
     /// Answers those who waited for the save, and lets them go on.
     fn answer_waiting(&mut self, ok: bool, out: &mut Out) {
         for (conn, asked) in std::mem::take(&mut self.persist.waiting) {
+            if (asked, ok) == (Asked::Reload, true) {
+                self.clients.switches.reloading.push(conn);
+                continue;
+            }
             if let Some(session) = self.sessions.get_mut(conn) {
                 session.waiting = false;
                 out.act(Action::ResumeReads { conn });
             }
             match (asked, ok) {
                 (Asked::Save, true) => out.queue(conn, b"+OK\r\n"),
-                (Asked::Save, false) => out.queue(conn, b"-ERR\r\n"),
-                (Asked::Shutdown, true) => {}
+                (Asked::Save | Asked::Reload, false) => out.queue(conn, b"-ERR\r\n"),
+                (Asked::Shutdown | Asked::Reload, true) => {}
                 (Asked::Shutdown, false) => {
                     out.queue(conn, b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n")
                 }

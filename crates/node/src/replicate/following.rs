@@ -81,6 +81,11 @@ impl Node {
         self.tick_link(now, out);
     }
 
+    /// Begins a history that nobody else shares.
+    pub(crate) fn change_replication_id(&mut self) {
+        self.replication.identity = Identity::new(self.replication.new_id());
+    }
+
     /// Becomes a primary, in a history of its own that goes on from here.
     pub(crate) fn promote(&mut self, now: Now, out: &mut Out) {
         if self.replication.link.is_none() {

@@ -60,10 +60,12 @@ impl Node {
         if self.replication.link.is_some()
             || self.persist.loading.is_some()
             || self.clients.pause.is_on()
+            || self.clients.switches.lazy_expiry_only
         {
             return;
         }
         let mut gone = Vec::new();
+        let ticks = out.ticks();
         let cycle = self.data.keyspace.expire_cycle(now.wall.millis(), units, |place, key| {
             gone.push((place.db(), key.to_vec()));
         });
@@ -72,6 +74,8 @@ impl Node {
             self.data.effects.command(1, &[b"DEL", &key]);
             self.commit(db, &[], &[]);
         }
+        let spent = out.ticks().wrapping_sub(ticks);
+        self.watch_latency("expire-cycle", spent, now.wall.secs());
         if cycle.more {
             out.more_work(25);
         }

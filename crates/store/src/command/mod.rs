@@ -19,6 +19,7 @@ mod transfer;
 mod walk;
 
 pub use args::Args;
+pub use object::encoding_name;
 
 use crate::access::{Frequency, Stamp};
 use crate::effects::Effects;

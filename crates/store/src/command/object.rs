@@ -34,13 +34,16 @@ fn inspect(
 const EMBEDDED: usize = 44;
 
 fn encoding(cx: &mut Context<'_>, request: &Request<'_>) {
-    inspect(cx, request, |entry, reply| {
-        reply.bulk(match entry.view() {
-            View::Int(_) => b"int",
-            View::Bytes(bytes) if bytes.len() <= EMBEDDED && !entry.is_raw() => b"embstr",
-            _ => b"raw",
-        });
-    });
+    inspect(cx, request, |entry, reply| reply.bulk(encoding_name(entry).as_bytes()));
+}
+
+/// How a value is kept, in Redis's terms.
+pub fn encoding_name(entry: EntryRef<'_>) -> &'static str {
+    match entry.view() {
+        View::Int(_) => "int",
+        View::Bytes(bytes) if bytes.len() <= EMBEDDED && !entry.is_raw() => "embstr",
+        _ => "raw",
+    }
 }
 
 fn refcount(cx: &mut Context<'_>, request: &Request<'_>) {

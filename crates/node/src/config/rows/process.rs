@@ -10,7 +10,7 @@ pub(super) const ROWS: &[Row] = &[
     ignored("aof-rewrite-cpulist", Kind::Text, "", Access::Fixed).or("aof_rewrite_cpulist"),
     ignored("bgsave-cpulist", Kind::Text, "", Access::Fixed).or("bgsave_cpulist"),
     ignored("bio-cpulist", Kind::Text, "", Access::Fixed).or("bio_cpulist"),
-    ignored("crash-log-enabled", Kind::Bool, "yes", Access::Mutable),
+    obeyed("crash-log-enabled", Kind::Bool, "yes", Access::Fixed, slot!(process.crash_log)),
     ignored("crash-memcheck-enabled", Kind::Bool, "yes", Access::Mutable),
     obeyed("daemonize", Kind::Bool, "no", Access::Fixed, slot!(process.daemonize)),
     obeyed("dir", Kind::Text, ".", Access::Protected, slot!(process.dir)),
@@ -38,14 +38,15 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
     ),
     obeyed("pidfile", Kind::Text, "", Access::Fixed, slot!(process.pidfile)),
-    ignored(
+    obeyed(
         "proc-title-template",
         Kind::Special(special::title),
         "{title} {listen-addr} {server-mode}",
-        Access::Mutable,
+        Access::Fixed,
+        slot!(process.face.title),
     ),
     ignored("server-cpulist", Kind::Text, "", Access::Fixed).or("server_cpulist"),
-    ignored("set-proc-title", Kind::Bool, "yes", Access::Fixed),
+    obeyed("set-proc-title", Kind::Bool, "yes", Access::Fixed, slot!(process.face.set_title)),
     obeyed(
         "shutdown-on-sigint",
         Kind::Special(special::on_signal),
@@ -61,15 +62,22 @@ pub(super) const ROWS: &[Row] = &[
         slot!(process.on_sigterm),
     ),
     ignored("shutdown-timeout", Kind::Int(0, INT), "10", Access::Mutable),
-    ignored("supervised", Kind::Enum(&["no", "upstart", "systemd", "auto"]), "no", Access::Fixed),
-    ignored("syslog-enabled", Kind::Bool, "no", Access::Fixed),
-    ignored(
+    obeyed(
+        "supervised",
+        Kind::Enum(&["no", "upstart", "systemd", "auto"]),
+        "no",
+        Access::Fixed,
+        slot!(process.face.supervised),
+    ),
+    obeyed("syslog-enabled", Kind::Bool, "no", Access::Fixed, slot!(process.face.syslog)),
+    obeyed(
         "syslog-facility",
         Kind::Enum(&[
             "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
         ]),
         "local0",
         Access::Fixed,
+        slot!(process.face.syslog_facility),
     ),
-    ignored("syslog-ident", Kind::Text, "redis", Access::Fixed),
+    obeyed("syslog-ident", Kind::Text, "redis", Access::Fixed, slot!(process.face.syslog_ident)),
 ];

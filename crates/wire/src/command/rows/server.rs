@@ -168,6 +168,7 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["request_policy:all_shards", "response_policy:agg_sum"]),
     command(Id::Debug, "debug", -2, ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED, NONE)
         .about("1.0.0", "", "Commands for testing the server itself.")
+        .built()
         .system(),
     command(Id::Failover, "failover", -1, ADMIN | NOSCRIPT | STALE, NONE).about(
         "6.2.0",
@@ -204,10 +205,12 @@ pub(super) const ROWS: [Command; 76] = [
         ]),
     command(Id::LatencyDoctor, "doctor", 2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.8.13", "O(1)", "Explains observed latency in words.")
+        .built()
         .within(Id::Latency)
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyGraph, "graph", 3, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.8.13", "O(1)", "Draws the latency of an event.")
+        .built()
         .within(Id::Latency)
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyHelp, "help", 2, LOADING | STALE, NONE)
@@ -221,21 +224,22 @@ pub(super) const ROWS: [Command; 76] = [
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyHistory, "history", 3, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.8.13", "O(1)", "Shows the recorded spikes of an event.")
+        .built()
         .within(Id::Latency)
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyLatest, "latest", 2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.8.13", "O(1)", "Shows the latest spike of every event.")
+        .built()
         .within(Id::Latency)
         .tips(&["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]),
     command(Id::LatencyReset, "reset", -2, ADMIN | NOSCRIPT | LOADING | STALE, NONE)
         .about("2.8.13", "O(1)", "Forgets recorded spikes.")
+        .built()
         .within(Id::Latency)
         .tips(&["request_policy:all_nodes", "response_policy:agg_sum"]),
-    command(Id::Lolwut, "lolwut", -1, READONLY | FAST, NONE).about(
-        "5.0.0",
-        "",
-        "Draws a picture with the version.",
-    ),
+    command(Id::Lolwut, "lolwut", -1, READONLY | FAST, NONE)
+        .about("5.0.0", "", "Draws a picture with the version.")
+        .built(),
     command(Id::Memory, "memory", -2, NONE, NONE)
         .about("4.0.0", "", "Commands about memory.")
         .built()
