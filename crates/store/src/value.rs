@@ -150,8 +150,8 @@ impl Page {
         &mut Arc::get_mut(&mut self.bytes).expect("a page just copied is not shared")[..self.len]
     }
 
-    /// Makes it `n` zero bytes longer: a new one by just so much, since it may never grow again; later
-    /// with room to grow, in doubling steps up to a page.
+    /// Makes it `n` zero bytes longer: a new one by just so much, since it may never grow again;
+    /// later with room to grow, in doubling steps up to a page.
     fn extend(&mut self, n: usize) {
         let len = self.len + n;
         let fits = self.start + len <= self.bytes.len() && Arc::get_mut(&mut self.bytes).is_some();

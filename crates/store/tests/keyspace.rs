@@ -87,6 +87,18 @@ impl Pair {
         assert_eq!(was, self.model.remove(&(db, key.to_vec())).is_some());
     }
 
+    /// Removes all keys of a database but every so manieth.
+    fn thin(&mut self, db: u32, one_of: usize) {
+        let keys: Vec<Vec<u8>> =
+            self.model.keys().filter(|(d, _)| *d == db).map(|(_, key)| key.clone()).collect();
+        let gone = keys.iter().enumerate().filter(|(i, _)| i % one_of > 0);
+        gone.for_each(|(_, key)| self.remove(db, key));
+    }
+
+    fn shrink(&mut self, units: u32) {
+        self.keyspace.shrink(units);
+    }
+
     fn append(&mut self, db: u32, key: &[u8]) {
         let (hash, place) = (self.keyspace.hash(key), self.place(db, key));
         let mut edit = self.keyspace.edit(place, hash, key);
@@ -158,19 +170,8 @@ impl Pair {
                     self.put(db, &name(from.wrapping_add(i)), b"filled", None);
                 }
             }
-            Op::Thin { db, one_of } => {
-                let keys: Vec<Vec<u8>> = self
-                    .model
-                    .keys()
-                    .filter(|(d, _)| *d == db)
-                    .map(|(_, key)| key.clone())
-                    .collect();
-                let gone = keys.iter().enumerate().filter(|(i, _)| i % usize::from(one_of) > 0);
-                gone.for_each(|(_, key)| self.remove(db, key));
-            }
-            Op::Shrink { units } => {
-                self.keyspace.shrink(units);
-            }
+            Op::Thin { db, one_of } => self.thin(db, one_of.into()),
+            Op::Shrink { units } => self.shrink(units),
             Op::Start => {
                 if self.snapshot.is_none() {
                     self.keyspace.start_snapshot();

@@ -94,8 +94,8 @@ impl Node {
         Stamp::new(now.wall.millis(), self.config.memory.policy.order == Some(Order::Seldom))
     }
 
-    /// Takes over changed settings about memory; says so when a changed limit is too low for what is
-    /// in use.
+    /// Takes over changed settings about memory; says so when a changed limit is too low for what
+    /// is in use.
     pub(crate) fn obey_memory(&mut self, changed: bool, out: &mut Out) {
         let memory = &self.config.memory;
         let counters = &mut self.data.counters;
@@ -105,7 +105,7 @@ impl Node {
         counters.unshared = by_use && memory.limit > 0;
         self.data.memory.left = keys_a_turn(memory.tenacity);
         let (used, limit) = (self.used_memory(out), memory.limit);
-        if changed && limit > 0 && used.saturating_sub(self.not_counted(out)) > limit {
+        if changed && limit > 0 && self.excess(out) > 0 {
             out.log(
                 Level::Warning,
                 format_args!(
@@ -176,7 +176,10 @@ impl Node {
         }
         // Where most keys are gone, buckets are what takes memory.
         let saved = self.data.keyspace.shrink(PAIRS.saturating_add(units)) as u64;
-        let Some(excess) = excess.checked_sub(saved).filter(|excess| *excess > 0) else { return };
+        let excess = excess.saturating_sub(saved);
+        if excess == 0 {
+            return;
+        }
         let keys = left.saturating_add(units.saturating_mul(KEYS_A_UNIT));
         if self.make_room(excess, keys, now, out).0 == Room::Soon {
             out.more_work(25);
@@ -193,22 +196,28 @@ impl Node {
 
     /// By how many bytes the limit is exceeded.
     fn excess(&self, out: &Out) -> u64 {
-        let (used, limit) = (self.used_memory(out), self.config.memory.limit);
-        if used <= limit { 0 } else { used.saturating_sub(self.not_counted(out) + limit) }
+        let limit = self.config.memory.limit;
+        match out.memory() {
+            Some(used) if used <= limit => 0,
+            Some(used) => used.saturating_sub(self.not_counted(out) + limit),
+            None => self.data_memory().saturating_sub(limit),
+        }
     }
 
     /// Bytes in use: what the allocator says or, where it does not tell, what the data takes.
     pub(crate) fn used_memory(&self, out: &Out) -> u64 {
-        out.memory().unwrap_or_else(|| {
-            let tables = (0..self.data.keyspace.databases())
-                .flat_map(|db| self.data.keyspace.tables(db))
-                .map(|(_, table)| bytes_of(table));
-            tables.sum()
-        })
+        out.memory().unwrap_or_else(|| self.data_memory())
     }
 
-    /// Of these, what evicting keys would not lessen, or what goes by itself: the stream that slow
-    /// replicas need, what a snapshot holds, and what is being freed.
+    fn data_memory(&self) -> u64 {
+        let tables = (0..self.data.keyspace.databases())
+            .flat_map(|db| self.data.keyspace.tables(db))
+            .map(|(_, table)| bytes_of(table));
+        tables.sum()
+    }
+
+    /// Of what the allocator says, what evicting keys would not lessen, or what goes by itself: the
+    /// stream that slow replicas need, what a snapshot holds, and what is being freed.
     fn not_counted(&self, out: &Out) -> u64 {
         let memory = &self.data.memory;
         let replication = &self.replication;
