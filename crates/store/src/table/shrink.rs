@@ -1,7 +1,7 @@
 //! Giving buckets back: two neighbours that were one segment before become one again.
 //!
 //! A position is a prefix of a hash, and joining only makes it coarser: a cursor in the middle of
-//! what has been joined leads to all of it, so that a scan misses nothing; it may see entries twice.
+//! what has been joined leads to all of it. So a scan misses nothing; it may see entries twice.
 
 use super::segment::{LANES, MAX_BITS, Segment};
 use super::{Head, Table};
