@@ -30,6 +30,8 @@ pub const KEYS: u32 = 1 << 8;
 pub const SINGLE: u32 = 1 << 9;
 /// Reads or changes keys: refused where only the stream or MONITOR may be followed.
 pub const KEYSPACE: u32 = 1 << 10;
+/// Not to run while the data is about to be replaced.
+pub const SETTLED: u32 = 1 << 12;
 /// Needs a switch in the settings: closed unless everybody may.
 pub const PROTECTED: u32 = 1 << 11;
 /// Demanded by every command: closed when a session needs the slow path in any case.
@@ -44,6 +46,7 @@ pub fn demands(row: &Command) -> u32 {
         (has(flag::DENYOOM), MEMORY),
         (!has(flag::STALE), FRESH),
         (!has(flag::LOADING), LOADED),
+        (has(flag::NO_ASYNC_LOADING), SETTLED),
         (!has(flag::ALLOW_BUSY), IDLE),
         (!matches!(row.id, Exec | Discard | Multi | Watch | Quit | Reset), QUEUED),
         (!matches!(row.id, Ping | Quit | Reset) && !has(flag::PUBSUB), UNSUBSCRIBED),

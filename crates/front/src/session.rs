@@ -161,7 +161,8 @@ impl Session {
     pub fn set_gates(&mut self) {
         let queueing = self.transaction.queue.is_some();
         self.set_closed(gate::QUEUED | gate::SINGLE, queueing);
-        let special = self.modes.replies != Replies::All || self.modes.no_touch;
+        let modes = &self.modes;
+        let special = modes.replies != Replies::All || modes.no_touch || modes.replica;
         self.set_closed(gate::ALL, queueing || special);
         self.set_closed(gate::KEYSPACE, self.modes.monitor || self.modes.replica);
     }

@@ -163,6 +163,8 @@ impl Cluster {
                 ("--dir", dir.display().to_string()),
                 ("--logfile", "node.log".to_string()),
                 ("--cluster-enabled", "yes".to_string()),
+                // Nobody waits here for more replicas to join a sync.
+                ("--repl-diskless-sync-delay", "0".to_string()),
                 ("--enable-debug-command", "local".to_string()),
                 ("--cluster-config-file", "nodes.conf".to_string()),
                 ("--cluster-node-timeout", options.node_timeout.to_string()),

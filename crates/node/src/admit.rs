@@ -41,6 +41,8 @@ pub(crate) fn refusal(
 pub(crate) struct Reasons {
     /// The last save failed.
     pub(crate) misconf: bool,
+    /// Too few replicas follow.
+    pub(crate) lonely: bool,
     /// We are a read-only replica.
     pub(crate) readonly: bool,
     /// The client may use DEBUG.
@@ -61,6 +63,7 @@ impl Node {
     pub(crate) fn reasons(&self, session: &Session) -> Reasons {
         Reasons {
             misconf: self.is_misconfigured(),
+            lonely: self.lacks_replicas(),
             debug: self.config.process.debug_command.to(session.is_local()),
             readonly: self.replication.link.is_some() && self.config.replica_read_only,
         }
@@ -69,8 +72,10 @@ impl Node {
 
 type Gate = (u32, fn(Reasons) -> bool, &'static str);
 
+const LOADING: &str = "LOADING Redis is loading the dataset in memory";
+
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 9] = [
+const GATES: [Gate; 11] = [
     (
         gate::PROTECTED,
         |reasons| !reasons.debug,
@@ -90,6 +95,7 @@ const GATES: [Gate; 9] = [
          (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
          RDB error.",
     ),
+    (gate::WRITE, |reasons| reasons.lonely, "NOREPLICAS Not enough good replicas to write."),
     (
         gate::WRITE,
         |reasons| reasons.readonly,
@@ -100,6 +106,7 @@ const GATES: [Gate; 9] = [
         |_| true,
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
     ),
-    (gate::LOADED, |_| true, "LOADING Redis is loading the dataset in memory"),
+    (gate::LOADED, |_| true, LOADING),
+    (gate::SETTLED, |_| true, LOADING),
     (gate::KEYSPACE, |_| true, "ERR Replica can't interact with the keyspace"),
 ];

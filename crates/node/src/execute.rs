@@ -88,6 +88,9 @@ impl Node {
         if self.data.effects.changes() != 0 {
             self.commit(session.db, call.request.args, call.raw);
             session.written = self.replication.end();
+            if self.replication.link.is_some() {
+                self.remember_own(row, session.db, call.request.args);
+            }
             if self.persist.pressure.high {
                 session.waiting = true;
                 self.slow_down(session.conn, turn.out);
@@ -194,6 +197,9 @@ impl Node {
         }
         self.statistics.rejected(row.map(|row| row.id), &turn.buffer[start..]);
         self.mute(session, start, turn);
+        if session.modes.replica {
+            self.silence_replica(session, row, start, turn);
+        }
         if self.stages.clock {
             turn.ticks = turn.out.ticks();
         }
@@ -213,6 +219,7 @@ impl Node {
         }
         arm(session);
         let start = turn.buffer.len();
+        let replica = session.modes.replica;
         let demands = self.specs[row.id as usize].demands;
         if session.closed & demands & gate::QUEUED != 0 {
             self.enqueue(row, session, call, turn);
@@ -220,6 +227,9 @@ impl Node {
             self.observe(row, session, call, turn);
         }
         self.mute(session, start, turn);
+        if replica {
+            self.silence_replica(session, Some(row), start, turn);
+        }
     }
 
     /// Runs a request before the eyes of whoever wants to see it.

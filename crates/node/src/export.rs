@@ -7,6 +7,7 @@
 //!
 //! The walk waits while the sink is behind; what commands push out first is taken in any case.
 
+use crate::config::Rdb;
 use machine::{
     ConnId, FileError, FileId, FileOp, FileOutput, Instant, Letter, OpenMode, Out, Span, Ticket,
 };
@@ -43,6 +44,8 @@ pub(crate) struct Export {
     pub(crate) since: Instant,
     /// `rdb_changes_since_last_save` at its start.
     pub(crate) changes: u64,
+    /// The position of the stream that it holds, if it goes to a file that replicas wait for.
+    pub(crate) promised: Option<u64>,
 }
 
 /// Where the bytes go.
@@ -160,6 +163,7 @@ impl Export {
             paced_until: None,
             since: now,
             changes: 0,
+            promised: None,
         };
         export.sink.write(pages(header), out);
         export
@@ -197,12 +201,7 @@ impl Export {
     /// Waits `delay` microseconds for each key taken; if negative, one for so many keys.
     pub(crate) fn pace(&mut self, keyspace: &mut Keyspace, delay: i64, now: Instant) {
         let taken = keyspace.snapshot().taken();
-        let micros = match delay {
-            0 => 0,
-            1.. => taken.saturating_mul(delay.unsigned_abs()),
-            _ => taken / delay.unsigned_abs(),
-        };
-        let due = self.since + Span::micros(micros);
+        let due = self.since + Span::micros(Rdb::delay(delay, taken));
         self.paced_until = (due > now).then_some(due);
     }
 

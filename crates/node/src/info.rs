@@ -92,6 +92,9 @@ impl Node {
         field("server_time_usec", &now.wall.0);
         field("uptime_in_seconds", &uptime);
         field("uptime_in_days", &(uptime / 86_400));
+        if let Some(leaving) = &self.persist.leaving {
+            field("shutdown_in_milliseconds", &leaving.until.since(now.mono).as_millis());
+        }
         field("executable", &self.vitals.executable);
     }
 
@@ -116,8 +119,9 @@ impl Node {
         let persist = &self.persist;
         let saving = persist.export.is_some();
         let (taken, all) = if saving { self.data.keyspace.snapshot_progress() } else { (0, 0) };
-        field("loading", &u8::from(persist.loading.is_some()));
-        field("async_loading", &0);
+        let aside = self.reads_aside();
+        field("loading", &u8::from(persist.loading.is_some() || aside == Some(false)));
+        field("async_loading", &u8::from(aside == Some(true)));
         field("current_cow_peak", &persist.pressure.peak);
         field("current_cow_size", &persist.pressure.held);
         // It is counted now, not sampled in another process.

@@ -241,6 +241,7 @@ impl Node {
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
         self.go_on(now, out);
         self.start_sync(now, out);
+        self.advance_filings(now, out);
         self.advance_export(units, now, out);
         self.weigh_export(now, out);
         if units > 0 && self.persist.export.is_none() {
@@ -249,6 +250,11 @@ impl Node {
         self.keep_limit(units, now, out);
         self.check_lease(now, out);
         self.emit_stream(now, out);
+        self.check_failover(now, out);
+        self.check_leaving(now, out);
+        if self.config.repl.good_least > 0 {
+            self.count_good_replicas(now);
+        }
         if self.tell_soon {
             self.tell_soon = false;
             self.tell_state(now, out);
@@ -263,6 +269,8 @@ impl Node {
     /// What is due by time.
     fn wake(&mut self, now: Now, out: &mut Out) {
         self.tick_link(now, out);
+        self.tick_loading(now, out);
+        self.tick_incoming(now, out);
         self.tick_pause(now);
         if self.next_cron <= now.mono && !self.clients.switches.no_cron {
             self.cron(now, out);
@@ -289,8 +297,9 @@ impl Node {
 
     /// Closes the gates that the state of the node asks for.
     pub(crate) fn close_gates(&mut self) {
-        let loading = if self.persist.loading.is_some() { gate::LOADED } else { 0 };
-        let misconf = if self.is_misconfigured() { gate::WRITE } else { 0 };
+        let loading = self.loading_gates();
+        let unsafe_now = self.is_misconfigured() || self.lacks_replicas();
+        let misconf = if unsafe_now { gate::WRITE } else { 0 };
         let paused = self.clients.pause.is_on();
         let special = paused || !self.clients.monitors.is_empty();
         let special = if special { gate::ALL } else { 0 };
@@ -307,8 +316,10 @@ impl Node {
         self.next_cron = now.mono + Span::millis(100);
         self.check_save_points(now, out);
         self.expire(EXPIRE_UNITS, now, out);
+        self.expire_own(now);
         self.shrink_tables();
         self.check_replicas(now, out);
+        self.check_backlog(now, out);
         self.heartbeat(now);
         self.check_clients(now, out);
         let traffic = [self.vitals.net_input, self.vitals.net_output];
@@ -328,6 +339,7 @@ impl Node {
         self.load_step(ticket, &result, now, out);
         self.save_step(ticket, &result, now, out);
         self.incoming_step(ticket, &result, now, out);
+        self.filing_step(ticket, &result, now, out);
     }
 }
 
@@ -384,8 +396,16 @@ impl Machine for Node {
 
     fn deadline(&self) -> Option<Instant> {
         let paced = self.persist.export.as_ref().and_then(|export| export.paced_until);
-        let due =
-            [self.link_deadline(), self.wait_deadline(), paced, self.clients.pause.deadline()];
+        let due = [
+            self.link_deadline(),
+            self.wait_deadline(),
+            paced,
+            self.loading_deadline(),
+            self.incoming_deadline(),
+            self.clients.pause.deadline(),
+            self.replication.failover.deadline(),
+            self.persist.leaving.as_ref().map(|leaving| leaving.until),
+        ];
         let cron = (!self.clients.switches.no_cron).then_some(self.next_cron);
         due.into_iter().flatten().chain(cron).min()
     }

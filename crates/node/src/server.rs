@@ -11,6 +11,9 @@ use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::Reply;
 
+/// The least that `repl-backlog-size` may be: below it is raised to this.
+const MIN_BACKLOG: u64 = 16 << 10;
+
 impl Node {
     /// Runs a command about the server.
     pub(crate) fn serve(
@@ -85,6 +88,11 @@ impl Node {
             CommandId::ConfigRewrite => self.config_rewrite(session, turn),
             CommandId::Replconf => self.replconf(args, session, turn),
             CommandId::Psync => self.psync(args, session, turn),
+            CommandId::Sync => self.sync(session, turn),
+            CommandId::Failover => {
+                self.failover(&args[1..], session, turn);
+                self.close_gates();
+            }
             CommandId::Replicaof | CommandId::Slaveof => {
                 self.replicaof(args, session, turn);
                 self.close_gates();
@@ -126,7 +134,7 @@ impl Node {
             match word.to_ascii_lowercase().as_slice() {
                 b"save" if exit.save != Some(false) => exit.save = Some(true),
                 b"nosave" if exit.save != Some(true) => exit.save = Some(false),
-                b"now" => {}
+                b"now" => exit.now = true,
                 b"force" => exit.force = true,
                 _ => known = false,
             }
@@ -152,13 +160,13 @@ impl Node {
         if !known {
             return reply.error("ERR syntax error");
         }
+        let mut keys = 0;
         for db in databases {
-            let keys = self.data.keyspace.len(db) as u64;
+            keys += self.data.keyspace.len(db) as u64;
             self.data.keyspace.clear(db);
-            if keys > 0 {
-                self.data.effects.verbatim(keys);
-            }
         }
+        // Replicas are told also if there was nothing: they may have what we have not.
+        self.data.effects.verbatim(keys.max(1));
         reply.ok();
     }
 
@@ -216,6 +224,7 @@ impl Node {
     pub(crate) fn adopt(&mut self, config: config::Config, out: &mut Out) {
         let limit = config.memory.limit;
         let changed = limit != std::mem::replace(&mut self.config, config).memory.limit;
+        self.config.repl_backlog_size = self.config.repl_backlog_size.max(MIN_BACKLOG);
         self.set_slow_ticks();
         self.obey_memory(changed, out);
         self.close_gates();

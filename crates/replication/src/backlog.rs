@@ -8,14 +8,17 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Bytes in a full chunk: with the two counts in front of them, exactly what allocators have a size
-/// for.
-const CHUNK: usize = 64 * 1024 - 2 * size_of::<usize>();
+/// Bytes in a full chunk: a sixteenth of the backlog's size at its making, within these bounds;
+/// with the two counts in front of them, exactly what allocators have a size for.
+const CHUNK: (u64, u64) = ((16 << 10) - COUNTS, (64 << 10) - COUNTS);
+/// Bytes that shared bytes begin with.
+const COUNTS: u64 = 2 * size_of::<usize>() as u64;
 
 /// See the module's documentation.
 pub struct Backlog {
-    /// Full chunks, oldest first, each [`CHUNK`] bytes.
+    /// Full chunks, oldest first, each of `chunk` bytes.
     full: VecDeque<Arc<[u8]>>,
+    chunk: usize,
     /// The chunk being filled.
     tail: Vec<u8>,
     /// Position of the first byte of `full`, or of `tail` if there is no full chunk.
@@ -52,12 +55,19 @@ impl Piece<'_> {
 impl Backlog {
     /// An empty one at this position of the stream, keeping `limit` bytes of history.
     pub fn new(position: u64, limit: u64) -> Self {
-        Backlog { full: VecDeque::new(), tail: Vec::new(), base: position, start: position, limit }
+        Backlog {
+            full: VecDeque::new(),
+            chunk: (limit / 16).clamp(CHUNK.0, CHUNK.1) as usize,
+            tail: Vec::new(),
+            base: position,
+            start: position,
+            limit,
+        }
     }
 
     /// Position after the last byte.
     pub fn end(&self) -> u64 {
-        self.base + (self.full.len() * CHUNK + self.tail.len()) as u64
+        self.base + (self.full.len() * self.chunk + self.tail.len()) as u64
     }
 
     /// Position of the oldest byte that counts as history.
@@ -77,16 +87,16 @@ impl Backlog {
 
     /// Bytes of memory it takes.
     pub fn footprint(&self) -> usize {
-        self.full.len() * CHUNK + self.tail.capacity()
+        self.full.len() * self.chunk + self.tail.capacity()
     }
 
     /// Adds bytes at the end.
     pub fn push(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let n = bytes.len().min(CHUNK - self.tail.len());
+            let n = bytes.len().min(self.chunk - self.tail.len());
             self.tail.extend_from_slice(&bytes[..n]);
             bytes = &bytes[n..];
-            if self.tail.len() == CHUNK {
+            if self.tail.len() == self.chunk {
                 self.full.push_back(Arc::from(self.tail.as_slice()));
                 self.tail.clear();
             }
@@ -102,9 +112,9 @@ impl Backlog {
     /// stream, and before what is kept.
     pub fn at(&self, position: u64) -> Option<Piece<'_>> {
         let from = usize::try_from(position.checked_sub(self.base)?).ok()?;
-        let (index, within) = (from / CHUNK, from % CHUNK);
+        let (index, within) = (from / self.chunk, from % self.chunk);
         match self.full.get(index) {
-            Some(chunk) => Some(Piece::Shared(Arc::clone(chunk), within..CHUNK)),
+            Some(chunk) => Some(Piece::Shared(Arc::clone(chunk), within..self.chunk)),
             None if index == self.full.len() && within < self.tail.len() => {
                 Some(Piece::Fresh(&self.tail[within..]))
             }
@@ -112,14 +122,15 @@ impl Backlog {
         }
     }
 
-    /// Forgets what is neither history nor needed by a replica at `needed` (the position of the
-    /// slowest one).
+    /// Forgets what is beyond its size and not needed by a replica at `needed` (the position of
+    /// the slowest one). What is kept for that one counts as history for all.
     pub fn trim(&mut self, needed: Option<u64>) {
-        let history = self.end().saturating_sub(self.limit).max(self.start);
-        self.start = history;
-        let keep = needed.map_or(history, |needed| needed.min(history));
-        while self.base + CHUNK as u64 <= keep && self.full.pop_front().is_some() {
-            self.base += CHUNK as u64;
+        let history = self.end().saturating_sub(self.limit);
+        let keep = needed.map_or(history, |needed| needed.min(history)).max(self.start);
+        self.start = keep;
+        let chunk = self.chunk as u64;
+        while self.base + chunk <= keep && self.full.pop_front().is_some() {
+            self.base += chunk;
         }
     }
 }
@@ -161,14 +172,17 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_replica_keeps_its_bytes_but_not_the_history() {
+    fn what_a_slow_replica_needs_is_history_for_all() {
         let mut backlog = Backlog::new(0, 1000);
         backlog.push(&vec![5; 1_000_000]);
         backlog.trim(Some(10));
         assert_eq!(read(&backlog, 10).len(), 999_990);
-        assert!(!backlog.holds(10));
+        assert!(backlog.holds(10));
+        assert!(!backlog.holds(9));
         backlog.trim(Some(900_000));
         assert!(backlog.at(10).is_none());
         assert_eq!(read(&backlog, 900_000).len(), 100_000);
+        backlog.trim(None);
+        assert_eq!(backlog.start(), 999_000);
     }
 }

@@ -20,7 +20,7 @@ mod replicas;
 
 pub use backlog::{Backlog, Piece};
 pub use identity::{Identity, ReplicationId};
-pub use link::{Link, Notice, Target, Terms};
+pub use link::{Link, Notice, Offer, Progress, Target, Terms};
 pub use replicas::{Answer, Replica, Replicas, Stage, Verdict};
 
 /// The stream's heartbeat, as primaries put it into the stream.

@@ -30,7 +30,7 @@ pub struct Target {
 /// What a replica says of itself, and how long it waits.
 #[derive(Clone, Debug, Default)]
 pub struct Terms {
-    /// The port we listen on.
+    /// The port we say we listen on.
     pub port: u16,
     /// `replica-announce-ip`.
     pub announce_ip: Option<String>,
@@ -40,6 +40,8 @@ pub struct Terms {
     pub password: Option<String>,
     /// `repl-timeout`.
     pub timeout: Span,
+    /// The other end is asked to become a primary, in whose history we then go on.
+    pub failover: bool,
 }
 
 /// What the owner of the data has to do.
@@ -49,8 +51,8 @@ pub enum Notice<'b> {
     More,
     /// Go on with the bytes that are left.
     Again,
-    /// A snapshot of this history at this position follows.
-    Full(ReplicationId, u64),
+    /// A snapshot of a history follows.
+    Full(Offer),
     /// Bytes of the snapshot.
     Snapshot(&'b [u8]),
     /// The last bytes of the snapshot. Load it, then say [`Link::loaded`].
@@ -59,6 +61,30 @@ pub enum Notice<'b> {
     Continue(Option<ReplicationId>),
     /// The link is down; it will be tried again.
     Down,
+    /// As [`Notice::Down`]: the other end refused to let us have its stream. Whether because it
+    /// is a primary already, and was asked to become one.
+    Rejected(bool),
+}
+
+/// What a primary offers instead of going on from our position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// The history of its snapshot.
+    pub id: ReplicationId,
+    /// Its position in it.
+    pub position: u64,
+    /// It is one of ours, and a primary itself: what it lost of another history can be seen by its
+    /// position. Who only passes a history on has been told which one to follow.
+    pub holdfast: bool,
+}
+
+/// How much of a snapshot has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Progress {
+    /// Its length in bytes, if that was said.
+    pub total: Option<u64>,
+    /// Bytes that have come.
+    pub read: u64,
 }
 
 /// See the module's documentation.
@@ -77,6 +103,9 @@ pub struct Link {
     tokens: u64,
     /// It has followed this primary before.
     met: bool,
+    progress: Progress,
+    /// How long it rests after an offer that we refused.
+    reserve: Span,
 }
 
 #[derive(Debug)]
@@ -101,8 +130,12 @@ enum Line {
 
 /// Between attempts.
 const RETRY: Span = Span::secs(1);
+/// Between attempts, while what is offered is refused, at most.
+const LONGEST: Span = Span::secs(16);
 /// Between signs of life.
 const ALIVE: Span = Span::secs(1);
+/// What our primaries add to their offers to our replicas; others do not look so far.
+const OURS: &[u8] = b"holdfast";
 /// A line of the handshake is shorter than this.
 const LINE_MAX: usize = 1024;
 
@@ -118,7 +151,14 @@ impl Link {
             acked: now,
             tokens,
             met: false,
+            progress: Progress::default(),
+            reserve: RETRY,
         }
+    }
+
+    /// Our data is from this primary, by way of a file: it is not the first meeting.
+    pub fn meet(&mut self) {
+        self.met = true;
     }
 
     /// Where it leads.
@@ -149,9 +189,19 @@ impl Link {
         matches!(self.state, State::Receiving(..) | State::Loading(_))
     }
 
+    /// How much of the snapshot has come, while one is on its way.
+    pub fn progress(&self) -> Option<Progress> {
+        matches!(self.state, State::Receiving(..)).then_some(self.progress)
+    }
+
     /// Whether it has followed this primary before.
     pub fn has_met(&self) -> bool {
         self.met
+    }
+
+    /// Whether the other end has been asked for its stream and has not answered.
+    pub fn is_asking(&self) -> bool {
+        matches!(self.state, State::Asking(_))
     }
 
     /// The word ROLE shows.
@@ -298,6 +348,14 @@ impl Link {
         self.rest(now);
     }
 
+    /// As [`Link::drop_link`], after an offer that we do not take: the next one will hardly be
+    /// better, and costs the other end something each time.
+    pub fn decline(&mut self, now: Instant, out: &mut Out) {
+        self.drop_link(now, out);
+        self.state = State::Resting { until: now + self.reserve };
+        self.reserve = Span(self.reserve.0 * 2).min(LONGEST);
+    }
+
     fn rest(&mut self, now: Instant) {
         self.down_since.get_or_insert(now);
         self.state = State::Resting { until: now + RETRY };
@@ -316,6 +374,7 @@ impl Link {
         self.heard = now;
         self.down_since = None;
         self.met = true;
+        self.reserve = RETRY;
         self.state = State::Following(conn);
     }
 
@@ -346,6 +405,13 @@ impl Link {
         self.heard = now;
         if let State::Receiving(conn, receive) = &mut self.state {
             let (taken, part) = receive.step(bytes);
+            match (&part, &*receive) {
+                (Part::Begun, Receive::Length(len)) => self.progress.total = Some(*len),
+                (Part::Bytes(bytes) | Part::Last(bytes), _) => {
+                    self.progress.read += bytes.len() as u64;
+                }
+                _ => {}
+            }
             let notice = match part {
                 Part::None => Notice::More,
                 Part::Begun => Notice::Again,
@@ -404,7 +470,7 @@ impl Link {
                 // An old primary may not know a REPLCONF; it still can replicate.
                 awaited.remove(0);
                 if awaited.is_empty() {
-                    ask(conn, at, out);
+                    ask(conn, at, terms.failover, out);
                     self.state = State::Asking(conn);
                 }
                 Notice::Again
@@ -429,9 +495,11 @@ impl Link {
                     return self.refused("Master replied with wrong +FULLRESYNC", line, now, out);
                 };
                 out.log(Level::Notice, format_args!("Full resync from master: {id}:{position}"));
+                let holdfast = words.next() == Some(OURS);
                 self.newline = now;
+                self.progress = Progress::default();
                 self.state = State::Receiving(conn, Receive::Header);
-                Notice::Full(id, position)
+                Notice::Full(Offer { id, position, holdfast })
             }
             Some(b"+CONTINUE") => {
                 out.log(
@@ -443,7 +511,11 @@ impl Link {
                 self.follow(conn, now);
                 Notice::Continue(words.next().and_then(ReplicationId::parse))
             }
-            _ => self.refused("Master is currently unable to PSYNC", line, now, out),
+            _ => {
+                let primary = line.starts_with(b"-ERR PSYNC FAILOVER can't be sent to a master");
+                self.refused("Master is currently unable to PSYNC", line, now, out);
+                Notice::Rejected(primary)
+            }
         }
     }
 
@@ -484,7 +556,7 @@ fn introduce(conn: ConnId, terms: &Terms, out: &mut Out) -> Vec<Line> {
     awaited
 }
 
-fn ask(conn: ConnId, at: Option<(ReplicationId, u64)>, out: &mut Out) {
+fn ask(conn: ConnId, at: Option<(ReplicationId, u64)>, failover: bool, out: &mut Out) {
     match at {
         Some((id, position)) => {
             // On the wire a position is the number of the next byte, counted from one.
@@ -493,7 +565,8 @@ fn ask(conn: ConnId, at: Option<(ReplicationId, u64)>, out: &mut Out) {
                 Level::Notice,
                 format_args!("Trying a partial resynchronization (request {id}:{next})."),
             );
-            say(conn, &["PSYNC", id.as_str(), &next], out);
+            let words = ["PSYNC", id.as_str(), &next, "FAILOVER"];
+            say(conn, &words[..if failover { 4 } else { 3 }], out);
         }
         None => {
             out.log(

@@ -34,6 +34,12 @@ pub struct Replica {
     pub synced: Option<u64>,
     /// When it last said so, or took a part of its snapshot.
     pub heard: Instant,
+    /// When it asked for the stream.
+    pub asked: Instant,
+    /// It wants a snapshot and no stream.
+    pub snapshot_only: bool,
+    /// It asked by SYNC: it never says how far it is.
+    pub mute: bool,
     /// Bytes of its snapshot that waited for it when last looked at.
     queued: usize,
 }
@@ -45,7 +51,11 @@ pub enum Stage {
     Introduced,
     /// It waits for a snapshot to begin.
     Waiting,
-    /// It is being sent a snapshot.
+    /// Its snapshot is being put into a file.
+    Promised,
+    /// It is being sent a file.
+    File,
+    /// It is being sent a snapshot while that is made.
     Snapshot,
     /// The snapshot has been sent; its first acknowledgement starts the stream.
     Loading,
@@ -57,8 +67,8 @@ impl Stage {
     /// The word INFO shows.
     pub const fn name(self) -> &'static str {
         match self {
-            Stage::Introduced | Stage::Waiting => "wait_bgsave",
-            Stage::Snapshot => "send_bulk",
+            Stage::Introduced | Stage::Waiting | Stage::Promised | Stage::Snapshot => "wait_bgsave",
+            Stage::File => "send_bulk",
             Stage::Loading | Stage::Online => "online",
         }
     }
@@ -136,7 +146,8 @@ impl Replicas {
                 b"holdfast" => replica.holdfast = true,
                 _ => {}
             },
-            b"version" | b"rdb-only" | b"rdb-filter-only" => {}
+            b"rdb-only" => replica.snapshot_only = number::parse_i64(value) == Some(1),
+            b"version" | b"rdb-filter-only" => {}
             _ => return Err("ERR Unrecognized REPLCONF option"),
         }
         Ok(())
@@ -170,6 +181,7 @@ impl Replicas {
     ) -> Verdict {
         let replica = self.by_conn.entry(conn).or_insert_with(|| Replica::new(now));
         replica.heard = now;
+        replica.asked = now;
         match asked {
             Some((id, position)) if identity.shares(id, position) && backlog.holds(position) => {
                 replica.stage = Stage::Online;
@@ -184,6 +196,15 @@ impl Replicas {
         }
     }
 
+    /// A SYNC: the snapshot comes without a word before it, and nothing is ever acknowledged.
+    pub fn sync(&mut self, conn: ConnId, now: Instant) {
+        let replica = self.by_conn.entry(conn).or_insert_with(|| Replica::new(now));
+        replica.heard = now;
+        replica.asked = now;
+        replica.mute = true;
+        replica.stage = Stage::Waiting;
+    }
+
     /// The replicas that wait for a snapshot.
     pub fn waiting(&self) -> Vec<ConnId> {
         self.at(Stage::Waiting)
@@ -195,18 +216,28 @@ impl Replicas {
         self.by_conn.iter().filter_map(of).collect()
     }
 
-    /// A snapshot of the data at `position` is being sent to a replica.
-    pub fn snapshot_began(&mut self, conn: ConnId, position: u64) {
+    /// A snapshot of the data at `position` is being made for a replica: sent as it is made, or
+    /// put into a file first.
+    pub fn snapshot_began(&mut self, conn: ConnId, position: u64, file: bool) {
         if let Some(replica) = self.by_conn.get_mut(&conn) {
-            replica.stage = Stage::Snapshot;
+            replica.stage = if file { Stage::Promised } else { Stage::Snapshot };
             replica.position = position;
         }
     }
 
-    /// All of the snapshot has been handed to a replica's connection.
-    pub fn snapshot_sent(&mut self, conn: ConnId, now: Instant) {
+    /// The file with a replica's snapshot is whole and being sent.
+    pub fn file_began(&mut self, conn: ConnId, now: Instant) {
         if let Some(replica) = self.by_conn.get_mut(&conn) {
-            replica.stage = Stage::Loading;
+            replica.stage = Stage::File;
+            replica.heard = now;
+        }
+    }
+
+    /// All of the snapshot has been handed to a replica's connection, which knows where it ends
+    /// by a mark or by its length. Only a mark has to be acknowledged before the stream may follow.
+    pub fn snapshot_sent(&mut self, conn: ConnId, marked: bool, now: Instant) {
+        if let Some(replica) = self.by_conn.get_mut(&conn) {
+            replica.stage = if marked { Stage::Loading } else { Stage::Online };
             replica.heard = now;
         }
     }
@@ -239,7 +270,7 @@ impl Replicas {
 
     /// The position of the replica that is furthest behind, of those that will need the stream.
     pub fn needed(&self) -> Option<u64> {
-        let needs = |stage| matches!(stage, Stage::Snapshot | Stage::Loading | Stage::Online);
+        let needs = |stage| !matches!(stage, Stage::Introduced | Stage::Waiting);
         self.by_conn.values().filter(|r| needs(r.stage)).map(|r| r.position).min()
     }
 
@@ -248,9 +279,10 @@ impl Replicas {
         self.online().filter(|replica| replica.acked >= position).count()
     }
 
-    /// How many replicas follow the stream and were heard within `lag`.
-    pub fn good(&self, lag: Span, now: Instant) -> usize {
-        self.online().filter(|replica| now.since(replica.heard) <= lag).count()
+    /// How many replicas follow the stream and were heard no more than `lag` seconds ago.
+    pub fn good(&self, lag: u64, now: Instant) -> usize {
+        let seconds = |replica: &Replica| now.since(replica.heard).as_millis() / 1000;
+        self.online().filter(|replica| seconds(replica) <= lag).count()
     }
 
     fn online(&self) -> impl Iterator<Item = &Replica> {
@@ -262,15 +294,17 @@ impl Replicas {
     pub fn silent(&mut self, timeout: Span, now: Instant, out: &Out) -> Vec<ConnId> {
         for (conn, replica) in &mut self.by_conn {
             let queued = out.queued(*conn);
-            if replica.stage == Stage::Snapshot && (queued == 0 || queued != replica.queued) {
+            let sent = matches!(replica.stage, Stage::Snapshot | Stage::File);
+            if sent && (queued == 0 || queued != replica.queued) {
                 replica.queued = queued;
                 replica.heard = now;
             }
         }
-        let timed = |stage| matches!(stage, Stage::Online | Stage::Loading | Stage::Snapshot);
+        let timed = |stage| !matches!(stage, Stage::Introduced | Stage::Waiting | Stage::Promised);
         self.by_conn
             .iter()
             .filter(|(_, r)| timed(r.stage) && now.since(r.heard) > timeout)
+            .filter(|(_, r)| !(r.mute && r.stage == Stage::Online))
             .map(|(conn, _)| *conn)
             .collect()
     }
@@ -312,6 +346,9 @@ impl Replica {
             acked: 0,
             synced: None,
             heard: now,
+            asked: now,
+            snapshot_only: false,
+            mute: false,
             queued: 0,
         }
     }

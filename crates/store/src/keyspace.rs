@@ -135,7 +135,10 @@ enum Item {
 impl Keyspace {
     /// `databases` empty databases; with `slotted`, one table a slot.
     pub fn new(databases: u32, slotted: bool, secret: [u8; 16]) -> Self {
-        let hasher = Hasher::new(secret);
+        Self::empty(databases, slotted, Hasher::new(secret), Random::from_secret(secret))
+    }
+
+    fn empty(databases: u32, slotted: bool, hasher: Hasher, random: Random) -> Self {
         let databases = (0..databases).map(|db| Database::new(slotted, hasher, db)).collect();
         Keyspace {
             databases,
@@ -146,7 +149,7 @@ impl Keyspace {
             expected: 0,
             handed_over: 0,
             discarded: Vec::new(),
-            random: Random::from_secret(secret),
+            random,
             scratch: Vec::new(),
             cycle: Place::default(),
             pool: Pool::default(),
@@ -350,6 +353,22 @@ impl Keyspace {
                     }
                 }
             }
+        }
+    }
+
+    /// An empty keyspace of the same shape, for data that is to take this one's place.
+    pub fn sibling(&mut self) -> Self {
+        let random = Random::new(self.random.number());
+        Self::empty(self.databases(), self.is_slotted(), self.hasher, random)
+    }
+
+    /// Takes the data of a sibling in the place of its own, which goes where [`Keyspace::clear`]
+    /// lets it go.
+    pub fn adopt(&mut self, sibling: Keyspace) {
+        for (db, database) in sibling.databases.into_iter().enumerate() {
+            self.clear(db as u32);
+            self.databases[db] = database;
+            self.touch_all(db as u32, None);
         }
     }
 

@@ -28,7 +28,7 @@ fn it_goes_to_the_background_and_cleans_up() {
     let (pid_file, socket) = (home.beside("server.pid"), home.beside("server.sock"));
     let text = format!(
         "daemonize yes\nport {port}\nbind 127.0.0.1\ndir {}\npidfile {}\nlogfile log\n\
-         unixsocket {}\nunixsocketperm 700\nactive-defrag-cycle-min 2\n",
+         unixsocket {}\nunixsocketperm 700\nhz 20\n",
         home.data().display(),
         pid_file.display(),
         socket.display()
@@ -60,10 +60,7 @@ fn it_goes_to_the_background_and_cleans_up() {
         assert!(!pid_file.exists() && !socket.exists() && home.file("dump.rdb").exists());
     }
     let log = fs::read_to_string(home.file("log")).expect("a log");
-    assert!(
-        log.contains("The directive 'active-defrag-cycle-min' is accepted, but has no effect yet"),
-        "{log}"
-    );
+    assert!(log.contains("The directive 'hz' is accepted, but has no effect yet"), "{log}");
 }
 
 #[test]

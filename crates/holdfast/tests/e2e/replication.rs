@@ -6,28 +6,37 @@ use crate::server::{Home, Program, Server, until};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
-const PAIRS: [(Program, Program); 3] = [
+pub(crate) const PAIRS: [(Program, Program); 3] = [
     (Program::Holdfast, Program::Redis),
     (Program::Redis, Program::Holdfast),
     (Program::Holdfast, Program::Holdfast),
 ];
 
-fn start(program: Program, more: &[&str]) -> Server {
-    let directives =
-        ["--save", "", "--repl-backlog-size", "256mb", "--repl-ping-replica-period", "1"];
-    Server::of(program, Home::new(), &[&directives, more].concat())
+pub(crate) fn start(program: Program, more: &[&str]) -> Server {
+    start_in(Home::new(), program, more)
 }
 
-fn follow(replica: &Server, port: u16) {
+/// The same, in a folder that may hold data.
+pub(crate) fn start_in(home: Home, program: Program, more: &[&str]) -> Server {
+    let directives = [
+        ["--save", ""],
+        ["--repl-backlog-size", "256mb"],
+        ["--repl-ping-replica-period", "1"],
+        ["--repl-diskless-sync-delay", "0"],
+    ];
+    Server::of(program, home, &[directives.as_flattened(), more].concat())
+}
+
+pub(crate) fn follow(replica: &Server, port: u16) {
     assert_eq!(replica.client().line(&format!("REPLICAOF 127.0.0.1 {port}")), "+OK");
 }
 
-fn linked(replica: &Server) {
+pub(crate) fn linked(replica: &Server) {
     let mut client = replica.client();
     until("the link is up", || (client.info("master_link_status") == "up").then_some(()));
 }
 
-fn count(server: &Server, field: &str) -> u64 {
+pub(crate) fn count(server: &Server, field: &str) -> u64 {
     server.client().info(field).parse().expect("a number")
 }
 
@@ -74,7 +83,7 @@ impl Drop for Stop<'_> {
 }
 
 /// Runs `disturb` beside a writer, which has written before and goes on after it.
-fn under_writes(primary: &Server, disturb: impl FnOnce()) {
+pub(crate) fn under_writes(primary: &Server, disturb: impl FnOnce()) {
     let (stop, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
     let written = |what: &str| {
         let before = rounds.load(Relaxed);
@@ -90,7 +99,7 @@ fn under_writes(primary: &Server, disturb: impl FnOnce()) {
 }
 
 /// Every key, value and time of expiry, but for those that live for moments only.
-fn content(server: &Server) -> Vec<String> {
+pub(crate) fn content(server: &Server) -> Vec<String> {
     let mut client = server.client();
     let mut content = Vec::new();
     for db in 0..3 {
@@ -109,7 +118,7 @@ fn content(server: &Server) -> Vec<String> {
     content
 }
 
-fn assert_equal(replica: &Server, primary: &Server) {
+pub(crate) fn assert_equal(replica: &Server, primary: &Server) {
     linked(replica);
     let (mut ours, mut theirs) = (replica.client(), primary.client());
     until("the replica is where its primary is", || {
@@ -123,7 +132,7 @@ fn assert_equal(replica: &Server, primary: &Server) {
 
 /// Waits until nothing is left that expires soon, by asking for it: its removal moves the stream,
 /// also when the writers have stopped.
-fn settle(primary: &Server) {
+pub(crate) fn settle(primary: &Server) {
     let mut client = primary.client();
     for db in 0..3 {
         assert_eq!(client.line(&format!("SELECT {db}")), "+OK");

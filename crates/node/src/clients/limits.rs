@@ -46,6 +46,11 @@ impl Node {
         for session in self.sessions.iter().filter(|session| !session.closing) {
             let kind = self.kind(session.conn);
             let limit = match kind {
+                // Less than the backlog would end what a partial sync has just begun.
+                Kind::Replica if limits.replica.hard > 0 => OutputLimit {
+                    hard: limits.replica.hard.max(self.config.repl_backlog_size),
+                    ..limits.replica
+                },
                 Kind::Replica => limits.replica,
                 Kind::Pubsub => limits.pubsub,
                 Kind::Normal | Kind::Primary => limits.normal,

@@ -6,6 +6,8 @@ mod limits;
 mod monitor;
 mod pause;
 
+pub(crate) use pause::hold;
+
 use crate::debug::Switches;
 use crate::execute::Turn;
 use crate::node::Node;

@@ -14,12 +14,31 @@ pub(crate) struct Pause {
     until: Option<Instant>,
     /// All requests wait, not only those that may write.
     all: bool,
+    /// Why requests that write are held back beside that.
+    held: u8,
+}
+
+/// Reasons of our own to hold back requests that write.
+pub(crate) mod hold {
+    /// The role is being handed over.
+    pub(crate) const FAILOVER: u8 = 1;
+    /// The process is about to end.
+    pub(crate) const SHUTDOWN: u8 = 2;
 }
 
 impl Pause {
     /// Whether there is one.
     pub(crate) fn is_on(&self) -> bool {
-        self.until.is_some()
+        self.until.is_some() || self.held != 0
+    }
+
+    /// Begins or ends to hold back requests that write, for a reason.
+    pub(crate) fn hold(&mut self, reason: u8, on: bool) {
+        if on {
+            self.held |= reason;
+        } else {
+            self.held &= !reason;
+        }
     }
 
     /// When it ends.
@@ -27,9 +46,9 @@ impl Pause {
         self.until
     }
 
-    /// Ends it.
+    /// Ends what a client asked for.
     pub(crate) fn end(&mut self) {
-        *self = Pause::default();
+        *self = Pause { held: self.held, ..Pause::default() };
     }
 }
 

@@ -71,8 +71,10 @@ impl Node {
         if !self.replication.placed {
             return None;
         }
-        let since = link.down_since().unwrap_or(link.heard());
-        Some(now.mono.since(since).as_millis())
+        // Data from a file is of unknown age until its primary was followed.
+        let heard = self.replication.chores.fresh.filter(|_| !link.is_following());
+        let since = if link.is_following() { Some(link.heard()) } else { heard };
+        since.map(|since| now.mono.since(since).as_millis())
     }
 
     /// Tells the control plane how replication stands.
@@ -81,8 +83,11 @@ impl Node {
             return;
         }
         let data_age_ms = self.data_age(now);
+        // A replica with data from a file does not stand for election, so nobody must wait for it.
+        let replica = self.replication.link.is_some();
+        let offset = if replica && data_age_ms.is_none() { 0 } else { self.replication.end() };
         let state = ToCluster::State {
-            offset: self.replication.end(),
+            offset,
             linked: self.replication.link.as_ref().is_none_or(|link| link.is_following()),
             data_age_ms,
             empty: self.data.keyspace.is_empty(),

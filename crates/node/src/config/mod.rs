@@ -70,8 +70,8 @@ pub struct Config {
     pub masteruser: String,
     /// `masterauth`.
     pub masterauth: String,
-    /// `replica-announce-ip`.
-    pub replica_announce_ip: String,
+    /// What is about replicas and their syncs.
+    pub repl: Repl,
     /// `replica-read-only`.
     pub replica_read_only: bool,
     /// `replica-serve-stale-data`.
@@ -94,6 +94,35 @@ pub struct Config {
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
     pub kept: BTreeMap<&'static str, String>,
+}
+
+/// Settings about replicas and their syncs.
+#[derive(Clone, Debug)]
+pub struct Repl {
+    /// `replica-announce-ip`; empty: the address we connect from.
+    pub announce_ip: String,
+    /// `replica-announce-port`; 0: the one we listen on.
+    pub announce_port: u16,
+    /// `replica-announced`: Sentinels may tell others of us.
+    pub announced: bool,
+    /// `replica-priority`: Sentinels prefer the lowest, and never take 0.
+    pub priority: u64,
+    /// `min-replicas-to-write`; 0: any number.
+    pub good_least: u64,
+    /// `min-replicas-max-lag`, in seconds; 0: the number of replicas does not matter.
+    pub good_lag: u64,
+    /// `repl-backlog-ttl`, in seconds; 0: for ever.
+    pub backlog_ttl: u64,
+    /// `repl-diskless-sync`.
+    pub diskless_sync: bool,
+    /// `repl-diskless-sync-delay`, in seconds.
+    pub diskless_delay: u64,
+    /// `repl-diskless-sync-max-replicas`; 0: any number.
+    pub diskless_most: u64,
+    /// `repl-diskless-load`.
+    pub diskless_load: String,
+    /// `rdb-del-sync-files`.
+    pub delete_files: bool,
 }
 
 /// What is slow, and how much of it is kept.
@@ -120,8 +149,21 @@ pub struct Rdb {
     pub checksum: bool,
     /// `rdb-key-save-delay`, in microseconds a key; negative: so many keys a microsecond.
     pub key_save_delay: i64,
+    /// `key-load-delay`, likewise.
+    pub key_load_delay: i64,
     /// `stop-writes-on-bgsave-error`.
     pub stop_writes_on_error: bool,
+}
+
+impl Rdb {
+    /// What a delay means for so many keys, in microseconds.
+    pub fn delay(delay: i64, keys: u64) -> u64 {
+        match delay {
+            0 => 0,
+            1.. => keys.saturating_mul(delay.unsigned_abs()),
+            _ => keys / delay.unsigned_abs(),
+        }
+    }
 }
 
 /// How much memory may be taken, and what happens then.
@@ -175,6 +217,8 @@ pub struct Process {
     pub on_sigint: String,
     /// `shutdown-on-sigterm`.
     pub on_sigterm: String,
+    /// `shutdown-timeout`, in seconds; 0: replicas are not waited for.
+    pub shutdown_timeout: u64,
     /// `daemonize`.
     pub daemonize: bool,
     /// `pidfile`.
@@ -267,7 +311,7 @@ impl Default for Config {
             replicaof: String::new(),
             masteruser: String::new(),
             masterauth: String::new(),
-            replica_announce_ip: String::new(),
+            repl: Repl::default(),
             replica_read_only: true,
             replica_serve_stale_data: true,
             replica_accept_empty_primary: false,
@@ -283,9 +327,34 @@ impl Default for Config {
     }
 }
 
+impl Default for Repl {
+    fn default() -> Self {
+        Repl {
+            announce_ip: String::new(),
+            announce_port: 0,
+            announced: true,
+            priority: 100,
+            good_least: 0,
+            good_lag: 10,
+            backlog_ttl: 3600,
+            diskless_sync: true,
+            diskless_delay: 5,
+            diskless_most: 0,
+            diskless_load: String::from("disabled"),
+            delete_files: false,
+        }
+    }
+}
+
 impl Default for Rdb {
     fn default() -> Self {
-        Rdb { compression: true, checksum: true, key_save_delay: 0, stop_writes_on_error: true }
+        Rdb {
+            compression: true,
+            checksum: true,
+            key_save_delay: 0,
+            key_load_delay: 0,
+            stop_writes_on_error: true,
+        }
     }
 }
 
@@ -325,6 +394,7 @@ impl Default for Process {
             dir: String::from("."),
             on_sigint: String::from("default"),
             on_sigterm: String::from("default"),
+            shutdown_timeout: 10,
             daemonize: false,
             pidfile: String::new(),
             protected_mode: true,
@@ -450,6 +520,7 @@ mod tests {
             ("slowlog-log-slower-than", "-1"),
             ("dbfilename", "x.rdb"),
             ("slave-priority", "5"),
+            ("slave-lazy-flush", "yes"),
             ("maxmemory-clients", "5%"),
             ("maxmemory-policy", "volatile-lfu"),
             ("maxmemory-policy", "allkeys-random"),
@@ -462,7 +533,7 @@ mod tests {
             config.apply(name, &[value]).unwrap();
             assert_eq!(config.value(find(name).unwrap()), value);
         }
-        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["replica-priority"]);
+        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["replica-lazy-flush"]);
         config.apply("save", &[""]).unwrap();
         assert_eq!(config.save, "");
     }

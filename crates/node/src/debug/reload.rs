@@ -5,6 +5,7 @@ use crate::node::Node;
 use crate::persist::Asked;
 use front::Session;
 use machine::{Action, Now, Out};
+use replication::Link;
 use wire::reply::Reply;
 
 impl Node {
@@ -24,10 +25,22 @@ impl Node {
         }
         self.start_loading(now, out);
         self.close_gates();
+        if let Some(conn) = self.replication.link.as_ref().and_then(Link::conn) {
+            // What our primary sends meanwhile is for the whole data.
+            out.act(Action::PauseReads { conn });
+        }
+    }
+
+    /// Whether what is loaded is what was saved a moment ago.
+    pub(crate) fn is_reloading(&self) -> bool {
+        !self.clients.switches.reloading.is_empty()
     }
 
     /// After a load: whoever asked for it goes on.
     pub(crate) fn reloaded(&mut self, out: &mut Out) {
+        if let Some(conn) = self.replication.link.as_ref().and_then(Link::conn) {
+            out.act(Action::ResumeReads { conn });
+        }
         for conn in std::mem::take(&mut self.clients.switches.reloading) {
             if let Some(session) = self.sessions.get_mut(conn) {
                 session.waiting = false;

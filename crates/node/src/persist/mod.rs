@@ -1,10 +1,12 @@
 //! Save points and snapshots to a file; loading it at the start.
 
+mod leaving;
 mod load;
 mod pressure;
 mod rewriting;
 mod save;
 
+pub(crate) use leaving::Leaving;
 pub(crate) use load::Loading;
 pub(crate) use pressure::Pressure;
 pub(crate) use rewriting::Rewriting;
@@ -23,6 +25,8 @@ pub(crate) struct Persist {
     pub(crate) scheduled: bool,
     /// Exit once the running save has ended: if it succeeded, or in any case.
     pub(crate) exit_after: Option<Exit>,
+    /// An end that waits for replicas.
+    pub(crate) leaving: Option<Leaving>,
     /// `rdb_last_save_time`, in Unix seconds.
     pub(crate) last_save: u64,
     /// `rdb_last_bgsave_status`.
@@ -48,6 +52,8 @@ pub(crate) struct Exit {
     pub(crate) save: Option<bool>,
     /// Also if saving fails.
     pub(crate) force: bool,
+    /// Without waiting for replicas.
+    pub(crate) now: bool,
 }
 
 impl Exit {
@@ -59,6 +65,7 @@ impl Exit {
                 "save" => exit.save = Some(true),
                 "nosave" => exit.save = Some(false),
                 "force" => exit.force = true,
+                "now" => exit.now = true,
                 _ => {}
             }
         }
@@ -82,6 +89,7 @@ impl Persist {
             waiting: Vec::new(),
             scheduled: false,
             exit_after: None,
+            leaving: None,
             last_save: 0,
             last_ok: true,
             last_try: 0,

@@ -1,6 +1,7 @@
 //! SAVE, BGSAVE, save points, and what follows from their success or failure.
 
 use super::{Asked, Exit};
+use crate::clients::hold;
 use crate::export::{Export, Progress};
 use crate::node::Node;
 use front::Session;
@@ -71,7 +72,7 @@ impl Node {
         }
     }
 
-    fn start_save(&mut self, now: Now, out: &mut Out) {
+    pub(crate) fn start_save(&mut self, now: Now, out: &mut Out) {
         self.persist.scheduled = false;
         self.persist.last_try = now.wall.secs();
         let file = self.persist.file();
@@ -79,13 +80,15 @@ impl Node {
         let paths = (file, temporary, self.config.dbfilename.clone());
         let created = now.wall.secs().to_string();
         let memory = self.vitals.memory_allocated.to_string();
-        let aux = [
+        let origin = self.origin_fields();
+        let mut aux = vec![
             ("redis-ver", crate::REDIS_VERSION),
             ("redis-bits", "64"),
             ("ctime", &created),
             ("used-mem", &memory),
-            ("aof-base", "0"),
         ];
+        aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
+        aux.push(("aof-base", "0"));
         let options = self.rdb_options(now);
         let mut export =
             Export::to_file(&mut self.data.keyspace, &aux, paths, options, now.mono, out);
@@ -155,7 +158,7 @@ impl Node {
             Progress::Failed(why) => self.save_failed(&why, now, out),
             Progress::Sent(conns) => {
                 self.persist.export = None;
-                self.sync_sent(&conns, now, out);
+                self.sync_sent(&conns, true, now, out);
             }
             Progress::Saved => {
                 let took = now.mono.since(export.since);
@@ -168,6 +171,7 @@ impl Node {
                 self.persist.pressure.last_saved = self.persist.pressure.peak;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
+                self.send_files(now, out);
                 self.answer_waiting(true, out);
                 self.reload(now, out);
             }
@@ -180,6 +184,10 @@ impl Node {
         self.persist.last_ok = false;
         self.persist.last_try = now.wall.secs();
         out.log(Level::Warning, format_args!("Background saving error: {why}"));
+        // Those who wait for the file will ask again.
+        for conn in self.replication.replicas.at(replication::Stage::Promised) {
+            out.close(conn);
+        }
         self.answer_waiting(false, out);
     }
 
@@ -222,13 +230,14 @@ impl Node {
             if ok || exit.force {
                 self.exit(out);
             } else {
+                self.clients.pause.hold(hold::SHUTDOWN, false);
                 out.log(Level::Warning, format_args!("Error trying to save the DB, can't exit."));
             }
         }
     }
 
-    /// Ends the process in order, after a save if `save` says so or save points are set.
-    pub(crate) fn shut_down(&mut self, exit: Exit, now: Now, out: &mut Out) -> Ending {
+    /// Ends the process, after a save if `save` says so or save points are set.
+    pub(super) fn leave(&mut self, exit: Exit, now: Now, out: &mut Out) -> Ending {
         if self.persist.loading.is_some() || !exit.save.unwrap_or(!self.save_points().is_empty()) {
             self.exit(out);
             return Ending::Now;
@@ -241,14 +250,20 @@ impl Node {
             self.data.keyspace.abort_snapshot();
         }
         self.start_save(now, out);
+        // What is written from here on would be acknowledged and not be in the file.
+        self.clients.pause.hold(hold::SHUTDOWN, true);
+        self.close_gates();
         Ending::AfterSave
     }
 
     /// SHUTDOWN ABORT: whether there was one to give up. Who asked for it hears that it failed.
     pub(crate) fn abort_shutdown(&mut self, out: &mut Out) -> bool {
-        if self.persist.exit_after.take().is_none() {
+        let waited = self.persist.leaving.take().is_some();
+        if self.persist.exit_after.take().is_none() && !waited {
             return false;
         }
+        self.clients.pause.hold(hold::SHUTDOWN, false);
+        self.close_gates();
         out.log(Level::Notice, format_args!("Shutdown manually aborted."));
         let waiting = std::mem::take(&mut self.persist.waiting);
         let (over, on): (Vec<_>, Vec<_>) =

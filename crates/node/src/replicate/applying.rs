@@ -77,6 +77,9 @@ impl Node {
         if whole > 0 {
             applier.held.drain(..).for_each(|held| self.advance(&held));
             self.advance(&bytes[..whole]);
+            if std::mem::take(&mut self.replication.chores.changing) {
+                self.replication.chores.settled = self.replication.end();
+            }
         }
         if whole < at {
             applier.held.push(Arc::from(&bytes[whole..at]));
@@ -90,7 +93,7 @@ impl Node {
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.push(bytes);
         }
-        self.replication.applied = true;
+        self.replication.chores.applied = true;
     }
 
     /// A large argument of the stream.
@@ -132,7 +135,10 @@ impl Node {
         let Some(row) = args.first().and_then(|name| command::lookup(name)) else {
             return self.cannot_apply(args, out);
         };
+        let began = out.ticks();
         let db = self.replication.stream_db;
+        self.replication.chores.changing |=
+            !matches!(row.id, CommandId::Ping | CommandId::Replconf | CommandId::Select);
         match row.id {
             CommandId::Ping | CommandId::Replconf | CommandId::Exec => {}
             CommandId::Select => {
@@ -179,6 +185,8 @@ impl Node {
                 _ => self.cannot_apply(args, out),
             },
         }
+        self.statistics.processed += 1;
+        self.statistics.ran(row.id, out.ticks().wrapping_sub(began));
     }
 
     fn clear(&mut self, databases: std::ops::Range<u32>) {

@@ -1,20 +1,30 @@
 //! Replication as a node sees it: the stream it makes or applies.
 //!
 //! `stream` holds what every role needs, `serving` the primary's end, `following` and `applying`
-//! the replica's.
+//! the replica's; `history` is how a position outlives the process, `failover` how a primary hands
+//! its role over, `filing` and `incoming` a snapshot's way from a file and into one.
 
 mod applying;
+mod failover;
+mod filing;
 mod following;
+mod history;
+mod incoming;
 mod report;
 mod serving;
 mod stream;
+mod writable;
 
 pub(crate) use applying::Applier;
-pub(crate) use following::Incoming;
+pub(crate) use failover::Failover;
+pub(crate) use filing::Filing;
+pub(crate) use history::Origin;
+pub(crate) use incoming::Incoming;
 pub(crate) use serving::Wait;
 
 use machine::{ConnId, Instant};
 use replication::{Backlog, Identity, Link, Replicas, ReplicationId};
+use std::collections::BTreeSet;
 use store::random::Random;
 
 /// A node's part in replication.
@@ -37,18 +47,45 @@ pub(crate) struct Replication {
     pub(crate) stream_db: u32,
     /// Our data has a place in the history of `identity`: a partial resync may be asked for.
     pub(crate) placed: bool,
-    /// Part of the stream was applied in this turn and not acknowledged yet.
-    pub(crate) applied: bool,
+    /// The history our data was in when it was saved, until the stream goes on from there.
+    pub(crate) restored: Option<ReplicationId>,
     pub(crate) waits: Vec<Wait>,
-    /// When a PING was last put into the stream.
-    pub(crate) pinged: Instant,
-    /// When replicas that wait for a snapshot were last sent an empty line.
-    pub(crate) blank: Instant,
+    pub(crate) failover: Failover,
+    pub(crate) chores: Chores,
     pub(crate) random: Random,
     /// `sync_full`, `sync_partial_ok`, `sync_partial_err`.
     pub(crate) syncs: [u64; 3],
     /// `master_refused`: why the last snapshot offered was not taken.
     pub(crate) refused: Option<&'static str>,
+}
+
+/// What is looked after from time to time.
+#[derive(Default)]
+pub(crate) struct Chores {
+    /// Part of the stream was applied in this turn and not acknowledged yet.
+    pub(crate) applied: bool,
+    /// When a PING was last put into the stream.
+    pub(crate) pinged: Instant,
+    /// When replicas that wait for a snapshot were last sent an empty line.
+    pub(crate) blank: Instant,
+    /// Since when a primary has no replica.
+    pub(crate) lonely: Option<Instant>,
+    /// Replicas that were heard within `min-replicas-max-lag`.
+    pub(crate) good: usize,
+    /// When our primary was last heard while we followed its stream, in this process.
+    pub(crate) fresh: Option<Instant>,
+    /// Position after the last of our primary's stream that changed data: heartbeats move the
+    /// position too, but are no loss.
+    pub(crate) settled: u64,
+    /// The part of the stream at hand changes data.
+    pub(crate) changing: bool,
+    /// Snapshots on their way from a file to replicas.
+    pub(crate) filings: Vec<Filing>,
+    /// The file was made for them.
+    pub(crate) made_file: bool,
+    /// Keys of a writable replica's own that will expire, and which is to be looked at next.
+    pub(crate) own: BTreeSet<(u32, Vec<u8>)>,
+    pub(crate) own_next: (u32, Vec<u8>),
 }
 
 impl Replication {
@@ -66,10 +103,10 @@ impl Replication {
             selected: None,
             stream_db: 0,
             placed: false,
-            applied: false,
+            restored: None,
             waits: Vec::new(),
-            pinged: Instant::default(),
-            blank: Instant::default(),
+            failover: Failover::default(),
+            chores: Chores::default(),
             random,
             syncs: [0; 3],
             refused: None,

@@ -8,6 +8,7 @@ use front::Session;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
+use wire::command::Command;
 use wire::number;
 use wire::reply::Reply;
 
@@ -48,41 +49,41 @@ impl Node {
 
     /// PSYNC: goes on from where the replica is, or leaves it to wait for a snapshot.
     pub(crate) fn psync(&mut self, args: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
-        if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
-            let text = "LOADING this primary does not know yet whether its data is current";
-            return Reply::new(turn.buffer, session.protocol).error(text);
-        }
-        if let Some(link) = &self.replication.link
-            && !link.is_following()
-        {
-            let text = "NOMASTERLINK Can't SYNC while not connected with my master";
-            return Reply::new(turn.buffer, session.protocol).error(text);
-        }
         if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
             // It is a replica already, and what it is being sent must not be mixed up.
             return;
         }
-        let id = ReplicationId::parse(args[1]);
+        let word = args.get(3).filter(|word| word.eq_ignore_ascii_case(b"failover"));
+        if word.is_some()
+            && let Err(why) = self.take_over(args[1], session, turn)
+        {
+            return Reply::new(turn.buffer, session.protocol).error(why);
+        }
+        if let Some(why) = self.no_sync_now() {
+            return Reply::new(turn.buffer, session.protocol).error(why);
+        }
+        let who = self.replica_name(session.conn, session);
+        turn.out.log(Level::Notice, format_args!("Replica {who} asks for synchronization"));
+        let Some(next) = number::parse_i64(args[2]) else {
+            turn.out.log(
+                Level::Warning,
+                format_args!("Replica {who} asks for synchronization but with a wrong offset"),
+            );
+            let text = "ERR value is not an integer or out of range";
+            return Reply::new(turn.buffer, session.protocol).error(text);
+        };
         // On the wire a position is the number of the next byte, counted from one.
-        let next =
-            number::parse_i64(args[2]).and_then(|next| u64::try_from(next.checked_sub(1)?).ok());
-        self.need_backlog();
-        // From here on every change is in the stream, so our data has a place in its history.
-        self.replication.placed = true;
+        let next = next.checked_sub(1).and_then(|next| u64::try_from(next).ok());
+        let asked = ReplicationId::parse(args[1]).zip(next);
+        let placed = self.become_source(session, turn);
         let Some(backlog) = &self.replication.backlog else { return };
         let verdict = self.replication.replicas.psync(
             session.conn,
-            id.zip(next),
+            asked.filter(|_| placed),
             &self.replication.identity,
             backlog,
             turn.now.mono,
         );
-        session.modes.replica = true;
-        session.set_gates();
-        let who = self.replica_name(session.conn, session);
-        turn.out.set_first(session.conn, true);
-        turn.out.hold_writes(true);
-        turn.out.log(Level::Notice, format_args!("Replica {who} asks for synchronization"));
         match verdict {
             Verdict::Continue => {
                 self.replication.syncs[1] += 1;
@@ -102,10 +103,63 @@ impl Node {
                 self.replication.syncs[0] += 1;
                 if args[1] != b"?" {
                     self.replication.syncs[2] += 1;
-                    self.log_refused_partial(&who, id.zip(next), turn.out);
+                    self.log_refused_partial(&who, asked, turn.out);
                 }
             }
         }
+    }
+
+    /// SYNC: as PSYNC without a position, from who does not know PSYNC.
+    pub(crate) fn sync(&mut self, session: &mut Session, turn: &mut Turn<'_>) {
+        if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
+            return;
+        }
+        if let Some(why) = self.no_sync_now() {
+            return Reply::new(turn.buffer, session.protocol).error(why);
+        }
+        let who = self.replica_name(session.conn, session);
+        turn.out.log(Level::Notice, format_args!("Replica {who} asks for synchronization"));
+        self.become_source(session, turn);
+        self.replication.replicas.sync(session.conn, turn.now.mono);
+        self.replication.syncs[0] += 1;
+    }
+
+    /// Why nobody can have our stream now.
+    fn no_sync_now(&self) -> Option<&'static str> {
+        if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
+            return Some("LOADING this primary does not know yet whether its data is current");
+        }
+        if self.replication.failover.is_on() {
+            return Some("NOMASTERLINK Can't SYNC while failing over");
+        }
+        let linked = self.replication.link.as_ref().is_none_or(|link| link.is_following());
+        (!linked).then_some("NOMASTERLINK Can't SYNC while not connected with my master")
+    }
+
+    /// From here on every change is in the stream, and the session's connection is a replica's.
+    /// Whether our data had a place in the stream's history before.
+    fn become_source(&mut self, session: &mut Session, turn: &mut Turn<'_>) -> bool {
+        self.need_backlog();
+        session.modes.replica = true;
+        session.set_gates();
+        turn.out.set_first(session.conn, true);
+        turn.out.hold_writes(true);
+        std::mem::replace(&mut self.replication.placed, true)
+    }
+
+    /// Whether `min-replicas-to-write` forbids a primary to write.
+    pub(crate) fn lacks_replicas(&self) -> bool {
+        let repl = &self.config.repl;
+        repl.good_least > 0
+            && repl.good_lag > 0
+            && self.replication.link.is_none()
+            && (self.replication.chores.good as u64) < repl.good_least
+    }
+
+    /// Counts the replicas that were heard within `min-replicas-max-lag`.
+    pub(crate) fn count_good_replicas(&mut self, now: Now) {
+        let lag = self.config.repl.good_lag;
+        self.replication.chores.good = self.replication.replicas.good(lag, now.mono);
     }
 
     /// Says why a partial resync was not possible, and what would have made it so.
@@ -157,40 +211,50 @@ impl Node {
     /// Starts a snapshot for the replicas that wait for one. Called between turns' commands, so
     /// that position and data belong together.
     pub(crate) fn start_sync(&mut self, now: Now, out: &mut Out) {
-        if self.persist.export.is_some() || self.persist.loading.is_some() {
+        let waiting = self.replication.replicas.waiting();
+        if waiting.is_empty() || self.persist.loading.is_some() {
             return;
         }
-        let waiting = self.replication.replicas.waiting();
-        if waiting.is_empty() {
+        if let Some(export) = &self.persist.export {
+            // Others wait for the same file already, so the stream from its position on is kept.
+            if let Some(position) = export.promised {
+                self.offer_snapshot(&waiting, position, true, out);
+            }
+            return;
+        }
+        let repl = &self.config.repl;
+        // Only a length, which a file has, ends a snapshot for who does not know the mark.
+        let straight = repl.diskless_sync
+            && waiting.iter().all(|conn| self.replica(*conn).is_some_and(|replica| replica.eof));
+        if straight && !self.is_sync_due(&waiting, now) {
             return;
         }
         let position = self.replication.end();
-        let id = self.replication.identity.id;
-        let line = format!("+FULLRESYNC {id} {position}\r\n");
-        for conn in &waiting {
-            out.queue(*conn, line.as_bytes());
-            self.replication.replicas.snapshot_began(*conn, position);
-        }
         // The next effect names its database: the snapshot's reader has selected none.
         self.replication.selected = None;
+        self.offer_snapshot(&waiting, position, !straight, out);
+        let count = waiting.len();
+        let target = if straight { "replicas sockets" } else { "disk" };
+        out.log(
+            Level::Notice,
+            format_args!("Starting snapshot for SYNC with target: {target} ({count} replicas)"),
+        );
+        if !straight {
+            self.start_save(now, out);
+            if let Some(export) = &mut self.persist.export {
+                export.promised = Some(position);
+            }
+            return;
+        }
         let mut mark = [0; 40];
         mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
-        let offset = position.to_string();
-        // The stream of our own primary goes on in the database it has selected.
-        let selected = self.replication.link.as_ref().map_or(0, |_| self.replication.stream_db);
-        let selected = selected.to_string();
         let created = now.wall.secs().to_string();
-        let aux = [
-            ("redis-ver", crate::REDIS_VERSION),
-            ("redis-bits", "64"),
-            ("ctime", &created),
-            ("repl-stream-db", &selected),
-            ("repl-id", id.as_str()),
-            ("repl-offset", &offset),
-            ("aof-base", "0"),
-        ];
+        let origin = self.origin_fields();
+        let mut aux =
+            vec![("redis-ver", crate::REDIS_VERSION), ("redis-bits", "64"), ("ctime", &created)];
+        aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
+        aux.push(("aof-base", "0"));
         let options = self.rdb_options(now);
-        let count = waiting.len();
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,
             &aux,
@@ -199,19 +263,52 @@ impl Node {
             now.mono,
             out,
         ));
-        out.log(
-            Level::Notice,
-            format_args!("Starting snapshot for SYNC with target: {count} replicas sockets"),
-        );
+    }
+
+    /// Whether those that wait have waited long enough for others to join them.
+    fn is_sync_due(&self, waiting: &[ConnId], now: Now) -> bool {
+        let repl = &self.config.repl;
+        let delay = Span::secs(repl.diskless_delay);
+        let enough = repl.diskless_most > 0 && waiting.len() as u64 >= repl.diskless_most;
+        let asked = waiting.iter().filter_map(|conn| self.replica(*conn)).map(|r| r.asked).min();
+        enough || asked.is_none_or(|asked| now.mono.since(asked) >= delay)
+    }
+
+    /// Says to replicas what their snapshot will be, and whether it comes by way of a file.
+    fn offer_snapshot(&mut self, conns: &[ConnId], position: u64, file: bool, out: &mut Out) {
+        let id = self.replication.identity.id;
+        let primary = self.replication.link.is_none();
+        for conn in conns {
+            let Some(replica) = self.replica(*conn) else { continue };
+            if !replica.mute {
+                // Ours are told that the history is our own; others do not look so far.
+                let word = if replica.holdfast && primary { " holdfast" } else { "" };
+                out.queue(*conn, format!("+FULLRESYNC {id} {position}{word}\r\n").as_bytes());
+            }
+            self.replication.replicas.snapshot_began(*conn, position, file);
+        }
     }
 
     /// A snapshot has been handed to these connections.
-    pub(crate) fn sync_sent(&mut self, conns: &[ConnId], now: Now, out: &mut Out) {
+    pub(crate) fn sync_sent(&mut self, conns: &[ConnId], marked: bool, now: Now, out: &mut Out) {
         for conn in conns {
-            self.replication.replicas.snapshot_sent(*conn, now.mono);
+            self.replication.replicas.snapshot_sent(*conn, marked, now.mono);
+            if self.replica(*conn).is_some_and(|replica| replica.snapshot_only) {
+                out.close_after_flush(*conn);
+            }
         }
         let count = conns.len();
-        out.log(Level::Notice, format_args!("Snapshot sent to {count} replicas"));
+        if marked {
+            // Redis's words, which tools look for; there is no pipe.
+            out.log(
+                Level::Notice,
+                format_args!(
+                    "Diskless rdb transfer, done reading from pipe, {count} replicas still up."
+                ),
+            );
+        } else {
+            out.log(Level::Notice, format_args!("Snapshot sent to {count} replicas"));
+        }
     }
 
     /// A connection ended: it may have been a replica's.
@@ -224,13 +321,58 @@ impl Node {
         if self.replication.replicas.is_empty() && self.clustering.is_none() {
             out.hold_writes(false);
         }
-        if let Some(export) = &mut self.persist.export
-            && export.is_for_replicas()
-            && export.forget(conn)
-        {
+        self.forget_filing(conn, out);
+        let Some(export) = &mut self.persist.export else { return };
+        if export.is_for_replicas() && export.forget(conn) {
+            out.log(
+                Level::Warning,
+                // Redis's words, which tools look for; there is no child.
+                format_args!("Diskless rdb transfer, last replica dropped, killing fork child."),
+            );
             self.persist.export = None;
             self.data.keyspace.abort_snapshot();
+        } else if export.promised.is_some()
+            && self.replication.replicas.at(Stage::Promised).is_empty()
+        {
+            // A save point would have asked for the file as well.
+            export.promised = None;
+            if self.save_points().is_empty() && self.persist.waiting.is_empty() {
+                self.give_up_save(out);
+            }
         }
+    }
+
+    /// Who follows the stream cannot be answered: a reply would be taken for a part of it.
+    pub(crate) fn silence_replica(
+        &mut self,
+        session: &mut Session,
+        row: Option<&Command>,
+        start: usize,
+        turn: &mut Turn<'_>,
+    ) {
+        let Some(reply) = turn.buffer.get(start..).filter(|reply| !reply.is_empty()) else {
+            return;
+        };
+        let name = row.map_or(String::from("NULL"), |row| row.full_name().to_string());
+        if reply[0] == b'-' {
+            let reply = String::from_utf8_lossy(reply).trim_end().to_string();
+            turn.out.log(
+                Level::Warning,
+                format_args!(
+                    "== CRITICAL == This master is sending an error to its replica: '{reply}' \
+                     after processing the command '{name}'"
+                ),
+            );
+        }
+        let who = format!("id={} addr={}", session.id, session.remote());
+        turn.out.log(
+            Level::Warning,
+            format_args!("Replica generated a reply to command '{name}', disconnecting it: {who}"),
+        );
+        turn.buffer.truncate(start);
+        self.data.splices.retain(|splice| splice.at <= start);
+        session.closing = true;
+        turn.out.close(session.conn);
     }
 
     /// Lets go of all replicas; they will ask again.
@@ -240,11 +382,13 @@ impl Node {
 
     /// Shows replicas that wait to be alive; lets go of those that are silent for too long.
     pub(crate) fn check_replicas(&mut self, now: Now, out: &mut Out) {
-        if now.mono.since(self.replication.blank) >= Span::secs(1) {
+        if now.mono.since(self.replication.chores.blank) >= Span::secs(1) {
             // They must not take our waiting for our end.
-            self.replication.blank = now.mono;
-            let waiting = self.replication.replicas.waiting();
-            waiting.into_iter().for_each(|conn| out.queue(conn, b"\n"));
+            self.replication.chores.blank = now.mono;
+            for stage in [Stage::Waiting, Stage::Promised] {
+                let waiting = self.replication.replicas.at(stage);
+                waiting.into_iter().for_each(|conn| out.queue(conn, b"\n"));
+            }
         }
         let timeout = Span::secs(self.config.repl_timeout);
         for conn in self.replication.replicas.silent(timeout, now.mono, out) {
@@ -253,12 +397,18 @@ impl Node {
             if active.is_some_and(|active| now.mono.since(active) <= timeout) {
                 continue;
             }
+            let replica = self.replica(conn);
+            let streaming = replica.is_some_and(|replica| replica.stage == Stage::Online);
+            let what = if streaming { "streaming" } else { "full" };
+            let who = self.sessions.get(conn).map(|session| self.replica_name(conn, session));
+            let who = who.unwrap_or_default();
             out.log(
                 Level::Warning,
-                format_args!("Disconnecting timedout replica (streaming sync)"),
+                format_args!("Disconnecting timedout replica ({what} sync): {who}"),
             );
             out.close(conn);
         }
+        self.count_good_replicas(now);
     }
 
     /// WAIT: answered at once, or when enough replicas have acknowledged, or in time.
@@ -350,7 +500,8 @@ impl Node {
         let mut text = String::new();
         for (number, (conn, replica)) in self.replication.replicas.iter().enumerate() {
             let host = self.replica_host(conn, replica);
-            let lag = now.mono.since(replica.heard).as_millis() / 1000;
+            let online = replica.stage == Stage::Online;
+            let lag = now.mono.since(replica.heard).as_millis() / 1000 * u64::from(online);
             // Writing to a String cannot fail.
             let _ = write!(
                 text,

@@ -93,8 +93,8 @@ impl Node {
     /// The stream's share of a turn's end: replicas are handed what there is.
     pub(crate) fn emit_stream(&mut self, now: Now, out: &mut Out) {
         let replication = &mut self.replication;
-        if replication.applied {
-            replication.applied = false;
+        if replication.chores.applied {
+            replication.chores.applied = false;
             let position = replication.end();
             if let Some(link) = &mut replication.link {
                 link.acknowledge(position, now.mono, out);
@@ -115,12 +115,17 @@ impl Node {
             return;
         }
         let replication = &mut self.replication;
-        let due =
-            now.mono.since(replication.pinged).as_millis() >= self.config.repl_ping_period * 1000;
-        if !due || replication.link.is_some() || replication.replicas.is_empty() {
+        if replication.replicas.is_empty() {
+            // The first one is heard of anyway.
+            replication.chores.pinged = now.mono;
             return;
         }
-        replication.pinged = now.mono;
+        let due = now.mono.since(replication.chores.pinged).as_millis()
+            >= self.config.repl_ping_period * 1000;
+        if !due || replication.link.is_some() {
+            return;
+        }
+        replication.chores.pinged = now.mono;
         if let Some(backlog) = &mut replication.backlog {
             backlog.push(PING);
         }

@@ -61,3 +61,21 @@ fn who_asks_without_touching_leaves_no_trace() {
     assert_eq!(d.ask(0, "GET k"), "1");
     assert_eq!(idle(&mut d), 0);
 }
+
+#[test]
+fn a_writable_replica_expires_its_own_keys_and_no_others() {
+    let mut d = Deployment::with(44, 2, |config| config.replica_read_only = false);
+    d.attach(1, 0);
+    d.ask(0, "SET theirs 1 PX 300");
+    assert_eq!(d.ask(0, "WAIT 1 1000"), ":1");
+    d.world.cut(d.hosts[0], d.hosts[1]);
+    for n in 0..200 {
+        assert_eq!(d.ask(1, &format!("SET own:{n} 1 PX 300")), "OK");
+    }
+    assert_eq!(d.ask(1, "SET stays 1 PX 300"), "OK");
+    assert_eq!(d.ask(1, "PERSIST stays"), ":1");
+    d.world.run_for(Span::secs(3));
+    assert_eq!(d.ask(1, "DBSIZE"), ":2");
+    assert_eq!(d.ask(1, "GET theirs"), "(null)");
+    assert_eq!(d.ask(1, "GET stays"), "1");
+}

@@ -1,7 +1,7 @@
 //! Servers on hosts of their own, and clients at each of them.
 
 use machine::{Address, Span};
-use node::config::{Config, Process};
+use node::config::{Config, Process, Repl};
 use node::{Node, Setup, Stages};
 use sim::desk::{Clerk, Desk};
 use sim::{HostId, World};
@@ -22,7 +22,7 @@ pub(crate) struct Deployment {
     offsets: BTreeMap<(usize, String), u64>,
 }
 
-fn ip(number: usize) -> IpAddr {
+pub(crate) fn ip(number: usize) -> IpAddr {
     Ipv4Addr::new(10, 0, 0, number as u8 + 1).into()
 }
 
@@ -33,6 +33,7 @@ fn config(number: usize) -> Config {
         repl_backlog_size: 16 << 10,
         repl_timeout: 5,
         repl_ping_period: 1,
+        repl: Repl { diskless_delay: 0, ..Repl::default() },
         // Clients are on other hosts, and nobody has a password.
         process: Process { protected_mode: false, ..Process::default() },
         ..Config::default()
@@ -122,6 +123,31 @@ impl Deployment {
         for desk in self.chatters.drain(..) {
             desk.borrow_mut().chatter = Some(Box::new(Vec::new));
         }
+    }
+
+    /// Ends a server's process and starts it again. Whoever is a replica then may be where its file
+    /// was taken.
+    pub(crate) fn restart(&mut self, server: usize) {
+        self.world.kill(self.machines[server]);
+        self.world.run_for(Span::millis(100));
+        self.world.restart(self.machines[server]);
+        self.offsets.retain(|(of, _), _| *of != server);
+        // The client does not know yet that its connection is gone.
+        self.try_ask(server, line("PING"));
+        self.wait(server, "loading", "0");
+    }
+
+    /// As [`Deployment::restart`], and what the disk had not taken yet is lost.
+    pub(crate) fn crash(&mut self, server: usize) {
+        let host = self.hosts[server];
+        self.world.crash(host);
+        self.world.power_on(host);
+        self.restart(server);
+    }
+
+    /// A number of INFO.
+    pub(crate) fn count(&mut self, server: usize, field: &str) -> u64 {
+        self.info(server, field).parse().expect("a number")
     }
 
     /// Asks a server; `None` if the connection ends, or nothing comes within ten seconds.

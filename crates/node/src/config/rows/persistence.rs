@@ -35,8 +35,16 @@ pub(super) const ROWS: &[Row] = &[
         Access::Protected,
         slot!(dbfilename),
     ),
+    obeyed(
+        "key-load-delay",
+        Kind::Int(i32::MIN as i64, INT),
+        "0",
+        Access::Mutable,
+        slot!(rdb.key_load_delay),
+    )
+    .hidden(),
     ignored("no-appendfsync-on-rewrite", Kind::Bool, "no", Access::Mutable),
-    ignored("rdb-del-sync-files", Kind::Bool, "no", Access::Mutable),
+    obeyed("rdb-del-sync-files", Kind::Bool, "no", Access::Mutable, slot!(repl.delete_files)),
     obeyed(
         "rdb-key-save-delay",
         Kind::Int(i32::MIN as i64, INT),

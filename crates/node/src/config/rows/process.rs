@@ -61,7 +61,13 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(process.on_sigterm),
     ),
-    ignored("shutdown-timeout", Kind::Int(0, INT), "10", Access::Mutable),
+    obeyed(
+        "shutdown-timeout",
+        Kind::Int(0, INT),
+        "10",
+        Access::Mutable,
+        slot!(process.shutdown_timeout),
+    ),
     obeyed(
         "supervised",
         Kind::Enum(&["no", "upstart", "systemd", "auto"]),

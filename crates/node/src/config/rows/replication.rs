@@ -1,21 +1,21 @@
 //! Replication.
 
 use super::super::kind::Kind;
-use super::super::row::{Access, INT, MEMORY, Row, ignored, obeyed, refused};
+use super::super::row::{Access, INT, MEMORY, Row, ignored, obeyed};
 use super::super::special;
 
 /// Replication.
 pub(super) const ROWS: &[Row] = &[
     obeyed("masterauth", Kind::Text, "", Access::Mutable, slot!(masterauth)),
     obeyed("masteruser", Kind::Text, "", Access::Mutable, slot!(masteruser)),
-    ignored("min-replicas-max-lag", Kind::Int(0, INT), "10", Access::Mutable)
+    obeyed("min-replicas-max-lag", Kind::Int(0, INT), "10", Access::Mutable, slot!(repl.good_lag))
         .or("min-slaves-max-lag"),
-    refused(
+    obeyed(
         "min-replicas-to-write",
         Kind::Int(0, INT),
         "0",
         Access::Mutable,
-        "writing only with enough replicas is not built yet; use 0",
+        slot!(repl.good_least),
     )
     .or("min-slaves-to-write"),
     ignored(
@@ -31,17 +31,36 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(repl_backlog_size),
     ),
-    ignored("repl-backlog-ttl", Kind::Int(0, i64::MAX), "3600", Access::Mutable),
+    obeyed(
+        "repl-backlog-ttl",
+        Kind::Int(0, i64::MAX),
+        "3600",
+        Access::Mutable,
+        slot!(repl.backlog_ttl),
+    ),
     ignored("repl-disable-tcp-nodelay", Kind::Bool, "no", Access::Mutable),
-    ignored(
+    obeyed(
         "repl-diskless-load",
         Kind::Enum(&["disabled", "on-empty-db", "swapdb"]),
         "disabled",
         Access::Mutable,
+        slot!(repl.diskless_load),
     ),
-    ignored("repl-diskless-sync", Kind::Bool, "yes", Access::Mutable),
-    ignored("repl-diskless-sync-delay", Kind::Int(0, INT), "5", Access::Mutable),
-    ignored("repl-diskless-sync-max-replicas", Kind::Int(0, INT), "0", Access::Mutable),
+    obeyed("repl-diskless-sync", Kind::Bool, "yes", Access::Mutable, slot!(repl.diskless_sync)),
+    obeyed(
+        "repl-diskless-sync-delay",
+        Kind::Int(0, INT),
+        "5",
+        Access::Mutable,
+        slot!(repl.diskless_delay),
+    ),
+    obeyed(
+        "repl-diskless-sync-max-replicas",
+        Kind::Int(0, INT),
+        "0",
+        Access::Mutable,
+        slot!(repl.diskless_most),
+    ),
     obeyed(
         "repl-ping-replica-period",
         Kind::Int(1, INT),
@@ -58,11 +77,17 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(replica_accept_empty_primary),
     ),
-    obeyed("replica-announce-ip", Kind::Text, "", Access::Mutable, slot!(replica_announce_ip))
+    obeyed("replica-announce-ip", Kind::Text, "", Access::Mutable, slot!(repl.announce_ip))
         .or("slave-announce-ip"),
-    ignored("replica-announce-port", Kind::Int(0, 65535), "0", Access::Mutable)
-        .or("slave-announce-port"),
-    ignored("replica-announced", Kind::Bool, "yes", Access::Mutable),
+    obeyed(
+        "replica-announce-port",
+        Kind::Int(0, 65535),
+        "0",
+        Access::Mutable,
+        slot!(repl.announce_port),
+    )
+    .or("slave-announce-port"),
+    obeyed("replica-announced", Kind::Bool, "yes", Access::Mutable, slot!(repl.announced)),
     ignored("replica-ignore-disk-write-errors", Kind::Bool, "no", Access::Mutable),
     obeyed(
         "replica-ignore-maxmemory",
@@ -73,7 +98,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .or("slave-ignore-maxmemory"),
     ignored("replica-lazy-flush", Kind::Bool, "no", Access::Mutable).or("slave-lazy-flush"),
-    ignored("replica-priority", Kind::Int(0, INT), "100", Access::Mutable).or("slave-priority"),
+    obeyed("replica-priority", Kind::Int(0, INT), "100", Access::Mutable, slot!(repl.priority))
+        .or("slave-priority"),
     obeyed("replica-read-only", Kind::Bool, "yes", Access::Mutable, slot!(replica_read_only))
         .or("slave-read-only"),
     obeyed(

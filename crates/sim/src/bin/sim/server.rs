@@ -4,7 +4,7 @@ use cluster::mail::ToNode;
 use cluster::topology::{Lease, Topology};
 use cluster::{Cluster, NodeId};
 use machine::{Address, Event, Instant, Machine, Now, Out};
-use node::config::{Config, Process};
+use node::config::{Config, Process, Repl};
 use node::{Node, Stages};
 use std::cell::{Cell, RefCell};
 use std::net::{IpAddr, Ipv4Addr};
@@ -72,6 +72,8 @@ impl Settings {
             cluster_node_timeout: self.node_timeout,
             cluster_require_full_coverage: self.full_coverage,
             repl_backlog_size: self.backlog,
+            // As `up` has it.
+            repl: Repl { diskless_delay: 0, ..Repl::default() },
             // Clients are on other hosts, and nobody has a password.
             process: Process { protected_mode: false, ..Process::default() },
             ..Config::default()

@@ -170,11 +170,9 @@ pub(super) const ROWS: [Command; 76] = [
         .about("1.0.0", "", "Commands for testing the server itself.")
         .built()
         .system(),
-    command(Id::Failover, "failover", -1, ADMIN | NOSCRIPT | STALE, NONE).about(
-        "6.2.0",
-        "O(1)",
-        "Hands the primary role over to a replica in an orderly way.",
-    ),
+    command(Id::Failover, "failover", -1, ADMIN | NOSCRIPT | STALE, NONE)
+        .about("6.2.0", "O(1)", "Hands the primary role over to a replica in an orderly way.")
+        .built(),
     command(Id::Flushall, "flushall", -1, WRITE, IN_KEYSPACE | IN_DANGEROUS)
         .about("1.0.0", "O(N)", "Removes all keys of all databases.")
         .built()
@@ -380,11 +378,9 @@ pub(super) const ROWS: [Command; 76] = [
     command(Id::Swapdb, "swapdb", 3, WRITE | FAST, IN_KEYSPACE | IN_DANGEROUS)
         .about("4.0.0", "O(N)", "Exchanges two databases.")
         .built(),
-    command(Id::Sync, "sync", 1, NO_ASYNC_LOADING | ADMIN | NO_MULTI | NOSCRIPT, NONE).about(
-        "1.0.0",
-        "",
-        "Asks a primary for a whole copy and its stream.",
-    ),
+    command(Id::Sync, "sync", 1, NO_ASYNC_LOADING | ADMIN | NO_MULTI | NOSCRIPT, NONE)
+        .about("1.0.0", "", "Asks a primary for a whole copy and its stream.")
+        .built(),
     command(Id::Time, "time", 1, LOADING | STALE | FAST, NONE)
         .about("2.6.0", "O(1)", "Tells the server's clock.")
         .built()

@@ -1,0 +1,93 @@
+//! All ways that a snapshot can take, between servers of either kind.
+
+use crate::replication::{PAIRS, assert_equal, count, follow, linked, start, under_writes};
+use crate::server::{Home, Program, Server, until};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+#[test]
+fn every_way_out_and_every_way_in() {
+    for (of_primary, of_replica) in PAIRS {
+        for straight in ["yes", "no"] {
+            let primary = start(of_primary, &["--repl-diskless-sync", straight]);
+            for load in ["disabled", "on-empty-db", "swapdb"] {
+                let replica = start(of_replica, &["--repl-diskless-load", load]);
+                assert_eq!(replica.client().line("SET own 1"), "+OK");
+                under_writes(&primary, || {
+                    follow(&replica, primary.port);
+                    linked(&replica);
+                });
+                assert_equal(&replica, &primary);
+                assert_eq!(replica.client().line("GET own"), "(null)");
+            }
+            let (full, partial) =
+                (count(&primary, "sync_full"), count(&primary, "sync_partial_ok"));
+            assert_eq!((full, partial), (3, 0), "{of_primary:?} {of_replica:?} {straight}");
+        }
+    }
+}
+
+/// A connection that has said SYNC, and the snapshot it got.
+fn sync(port: u16) -> (BufReader<TcpStream>, Vec<u8>) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+    stream.set_read_timeout(Some(crate::server::PATIENCE)).expect("a timeout");
+    stream.write_all(b"SYNC\r\n").expect("a request");
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    while line.trim().is_empty() {
+        line.clear();
+        reader.read_line(&mut line).expect("a line");
+    }
+    let len = line.trim().strip_prefix('$').and_then(|len| len.parse::<usize>().ok());
+    let mut snapshot = vec![0; len.unwrap_or_else(|| panic!("no length: {line}"))];
+    reader.read_exact(&mut snapshot).expect("a snapshot");
+    (reader, snapshot)
+}
+
+#[test]
+fn who_says_sync_gets_a_snapshot_with_its_length_and_then_the_stream() {
+    let server = Server::start();
+    let mut client = server.client();
+    assert_eq!(client.line("SET before 1"), "+OK");
+    let (mut reader, snapshot) = sync(server.port);
+    assert!(snapshot.starts_with(b"REDIS0010"));
+    assert!(snapshot.windows(6).any(|window| window == b"before"));
+    assert_eq!(client.line("FLUSHALL"), "+OK");
+    assert_eq!(client.line("FLUSHALL"), "+OK");
+    assert_eq!(client.line("FLUSHDB"), "+OK");
+    let mut stream = String::new();
+    while !stream.contains("FLUSHDB") {
+        reader.read_line(&mut stream).expect("a line");
+    }
+    assert_eq!(stream.matches("FLUSHALL").count(), 2, "{stream}");
+    assert!(stream.starts_with("*2\r\n$6\r\nSELECT"), "{stream}");
+    assert!(client.info("slave0").contains("state=online"));
+    // What it says now would be answered into the stream.
+    reader.get_mut().write_all(b"PING\r\n").expect("a request");
+    let mut rest = Vec::new();
+    let _ = reader.read_to_end(&mut rest);
+    assert!(!rest.windows(4).any(|window| window == b"PONG"));
+    until("it is gone", || (client.info("connected_slaves") == "0").then_some(()));
+    let printed = server.home.printed();
+    assert!(printed.contains("Replica generated a reply to command 'ping', disconnecting it: "));
+}
+
+#[test]
+fn a_tool_fetches_a_file_that_redis_loads() {
+    let server = Server::start();
+    let mut client = server.client();
+    for n in 0..1000 {
+        assert_eq!(client.line(&format!("SET key:{n} {n}")), "+OK");
+    }
+    let home = Home::new();
+    let port = server.port.to_string();
+    let file = home.file("dump.rdb");
+    let output = Command::new("redis-cli").args(["-p", &port, "--rdb"]).arg(&file).output();
+    let output = output.expect("redis-cli");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    until("it is gone", || (client.info("connected_slaves") == "0").then_some(()));
+    let redis = Server::of(Program::Redis, home, &["--save", ""]);
+    assert_eq!(redis.client().line("DBSIZE"), ":1000");
+    assert_eq!(redis.client().line("GET key:77"), "77");
+}
