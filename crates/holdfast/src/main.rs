@@ -14,6 +14,8 @@ mod install;
 mod process;
 mod server;
 mod settings;
+mod supervisor;
+mod syslog;
 mod topology;
 mod trib;
 mod up;

@@ -33,19 +33,33 @@ fn again(owner: &str, args: &[String], config: &Config) -> std::io::Result<Comma
         wire::words::quote(arg.as_bytes(), &mut text);
     }
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg0(title(config)).env(ARGUMENTS, String::from_utf8_lossy(&text).as_ref());
+    if config.process.face.set_title {
+        command.arg0(title(config));
+    }
+    command.env(ARGUMENTS, String::from_utf8_lossy(&text).as_ref());
     Ok(command)
 }
 
-/// What `ps` shows.
+/// What `ps` shows: `proc-title-template` filled in.
 fn title(config: &Config) -> String {
+    let process = &config.process;
     let first = config.bind.split_whitespace().next().unwrap_or("*").trim_start_matches('-');
     let address = match config.port {
-        0 if !config.process.unixsocket.is_empty() => config.process.unixsocket.clone(),
+        0 if !process.unixsocket.is_empty() => process.unixsocket.clone(),
         port => format!("{first}:{port}"),
     };
-    let mode = if config.cluster_enabled { " [cluster]" } else { "" };
-    format!("redis-server {address}{mode}")
+    let mode = if config.cluster_enabled { "[cluster]" } else { "" };
+    let title = process
+        .face
+        .title
+        .replace("{title}", "redis-server")
+        .replace("{listen-addr}", &address)
+        .replace("{server-mode}", mode)
+        .replace("{port}", &config.port.to_string())
+        .replace("{tls-port}", "0")
+        .replace("{unixsocket}", &process.unixsocket)
+        .replace("{config-file}", &process.file);
+    String::from(title.trim_end())
 }
 
 /// Starts this program again in its own place, so that its title is Redis's. It goes on as it is

@@ -1,11 +1,11 @@
 //! `holdfast server`: the arguments of redis-server, and the driver that runs the node.
 
 use crate::process::{self, DataLock, PidFile};
-use crate::{control, settings};
+use crate::{control, settings, supervisor, syslog};
 use machine::Level;
-use node::config::Config;
+use node::config::{self, Config};
 use node::{Node, Setup, Stages};
-use shell::{Driver, Options, Post, RedisLog, Role};
+use shell::{Driver, LogSink, Options, Post, RedisLog, Role};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,7 +25,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if args.first().is_some_and(|arg| arg == "--list-directives") {
-        print!("{}", node::config::page());
+        print!("{}", config::page());
         return ExitCode::SUCCESS;
     }
     if args.first().is_some_and(|arg| arg == "-v" || arg == "--version") {
@@ -75,27 +75,54 @@ fn called_redis_server() -> bool {
     Path::new(&program).file_name().is_some_and(|name| name == "redis-server")
 }
 
+/// Where log lines go: a file or standard output, and the system's log if the settings say so.
+struct Logs {
+    process: config::Process,
+    role: Role,
+}
+
+impl Logs {
+    fn file(&self) -> Option<&Path> {
+        let name = self.process.logfile.as_str();
+        (!name.is_empty()).then(|| Path::new(name))
+    }
+
+    /// How grave a line must be to be logged.
+    fn least(&self) -> Level {
+        match self.process.loglevel.as_str() {
+            "debug" => Level::Debug,
+            "verbose" => Level::Verbose,
+            "notice" => Level::Notice,
+            _ => Level::Warning,
+        }
+    }
+
+    /// Takes the lines that are as grave as `least`.
+    fn sink(&self, least: Level) -> std::io::Result<LogSink> {
+        let own = match self.file() {
+            None => RedisLog::stdout(self.role.clone(), least),
+            Some(path) => RedisLog::file(path, self.role.clone(), least)?,
+        };
+        let face = &self.process.face;
+        Ok(match face.syslog {
+            true => {
+                syslog::beside(own.into_sink(), least, &face.syslog_ident, &face.syslog_facility)
+            }
+            false => own.into_sink(),
+        })
+    }
+}
+
 fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     std::env::set_current_dir(&config.process.dir)
         .map_err(|error| format!("can't change to the folder '{}': {error}", config.process.dir))?;
     if let Ok(folder) = std::env::current_dir() {
         config.process.dir = folder.to_string_lossy().into_owned();
     }
-    let least = match config.process.loglevel.as_str() {
-        "debug" => Level::Debug,
-        "verbose" => Level::Verbose,
-        "notice" => Level::Notice,
-        _ => Level::Warning,
-    };
-    let role = Role::new('M');
-    let logfile = config.process.logfile.clone();
-    let log = || match logfile.as_str() {
-        "" => Ok(RedisLog::stdout(role.clone(), least).into_sink()),
-        path => RedisLog::file(Path::new(path), role.clone(), least).map(RedisLog::into_sink),
-    };
+    let logs = Logs { process: config.process.clone(), role: Role::new('M') };
+    let log = || logs.sink(logs.least());
     if config.process.crash_log {
-        let logfile = (!logfile.is_empty()).then(|| Path::new(&logfile));
-        shell::crash::report_to(logfile)?;
+        shell::crash::report_to(logs.file())?;
     }
     let _lock = DataLock::take(&config).inspect_err(|why| {
         if let Ok(mut log) = log() {
@@ -131,7 +158,9 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     let node = Node::new(Setup { config, secret, run_id, control: control::CONTROL, stages });
     let options = Options {
         keepalive: (keepalive > 0).then(|| Duration::from_secs(keepalive)),
-        log: log()?,
+        // The node leaves out what is not grave enough: that may change while it runs.
+        log: logs.sink(Level::Debug)?,
+        ready: supervisor::teller(&logs.process.face.supervised),
         post: post.clone(),
         address: control::NODE,
         memory: Some(shell::allocator::report),

@@ -39,6 +39,8 @@ pub struct Out {
     tickets: u64,
     acknowledged: u64,
     stopwatch: Stopwatch,
+    /// The least grave lines that are logged; none: nothing is.
+    least: Option<Level>,
 }
 
 /// Cost of one command in virtual nanoseconds, about that of real hardware.
@@ -139,6 +141,11 @@ impl Out {
         self.consumed = n;
     }
 
+    /// From how grave on lines are logged; none: nothing is. At first everything is.
+    pub fn set_log_level(&mut self, least: Option<Level>) {
+        self.least = least;
+    }
+
     /// Announces that the `len` bytes after the consumed ones shall come as one
     /// [`Event::Body`](crate::Event::Body).
     pub fn want(&mut self, len: usize) {
@@ -227,6 +234,9 @@ impl Out {
 
     /// Writes a line to the log.
     pub fn log(&mut self, level: Level, text: core::fmt::Arguments<'_>) {
+        if self.least.is_none_or(|least| level < least) {
+            return;
+        }
         let mut line = String::new();
         // Writing to a String cannot fail.
         let _ = line.write_fmt(text);
@@ -260,6 +270,7 @@ impl Out {
             tickets: 0,
             acknowledged: 0,
             stopwatch,
+            least: Some(Level::Debug),
         }
     }
 

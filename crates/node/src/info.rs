@@ -240,11 +240,18 @@ impl Node {
     }
 
     fn latency_section(&self, field: &mut Field<'_>) {
+        let slow = &self.config.slow;
+        if !slow.tracked {
+            return;
+        }
         for (row, stats) in self.statistics.used().filter(|(_, stats)| stats.calls > 0) {
-            let at = |percent| self.statistics.percentile(stats, percent);
+            let figures = slow.percentiles.split_whitespace().map(|percent| {
+                let value = self.statistics.percentile(stats, percent.parse().unwrap_or(0.0));
+                format!("p{percent}={value:.3}")
+            });
             field(
                 &format!("latency_percentiles_usec_{}", row.full_name()),
-                &format!("p50={:.3},p99={:.3},p99.9={:.3}", at(50.0), at(99.0), at(99.9)),
+                &figures.collect::<Vec<_>>().join(","),
             );
         }
     }

@@ -9,7 +9,7 @@ use store::command::Request;
 use store::keyspace::Place;
 use store::table::Hash;
 use wire::ProtocolError;
-use wire::command::{self, Command};
+use wire::command::Command;
 use wire::reply::Reply;
 use wire::request::{Assembled, BATCH, Batch, Limits, Progress};
 use wire::slot::slot;
@@ -72,6 +72,22 @@ impl Node {
         if self.config.clients.output.normal.hard != 0 {
             self.check_output(conn, out);
         }
+    }
+
+    /// Runs a request under the name by which the rest of the world knows it: replicas have
+    /// settings of their own.
+    #[cold]
+    fn execute_renamed(
+        &mut self,
+        row: &'static Command,
+        session: &mut Session,
+        call: &Call<'_>,
+        turn: &mut Turn<'_>,
+    ) {
+        let mut args = call.request.args.to_vec();
+        args[0] = row.name.as_bytes();
+        let request = Request { args: &args, ..call.request };
+        self.execute(session, &Call { row: Some(row), request, slot: call.slot, raw: &[] }, turn);
     }
 
     /// Runs a request that was kept.
@@ -186,7 +202,13 @@ impl Node {
         for (i, ahead) in ahead[..batch.len()].iter().enumerate() {
             let request = Request { args: batch.args(i), hash: ahead.hash, bodies: &[] };
             let raw = if streaming { batch.raw(i) } else { &[] };
-            self.execute(session, &Call { row: ahead.row, request, slot: ahead.slot, raw }, turn);
+            let call = Call { row: ahead.row, request, slot: ahead.slot, raw };
+            match ahead.row {
+                Some(row) if self.config.process.renames.is_new(request.args[0]) => {
+                    self.execute_renamed(row, session, &call, turn);
+                }
+                _ => self.execute(session, &call, turn),
+            }
             if session.closing {
                 break;
             }
@@ -201,7 +223,8 @@ impl Node {
 
     #[inline]
     fn look_ahead(&self, args: &[&[u8]]) -> Ahead {
-        let Some(row) = args.first().and_then(|name| command::lookup(name)) else {
+        let renames = &self.config.process.renames;
+        let Some(row) = args.first().and_then(|name| renames.find(name)) else {
             return Ahead::default();
         };
         let key = match row.first_key {

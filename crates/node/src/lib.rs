@@ -17,6 +17,7 @@ mod export;
 mod info;
 mod intake;
 mod latency;
+mod listening;
 mod lolwut;
 mod node;
 mod persist;

@@ -4,6 +4,7 @@ use crate::clients::Clients;
 use crate::clustering::Clustering;
 use crate::config::{Allowed, Config};
 use crate::execute::{Spec, specs};
+use crate::listening::Listeners;
 use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
@@ -12,11 +13,10 @@ use crate::statistics::Statistics;
 use crate::transaction::Pending;
 use front::{Sessions, gate, is_local};
 use machine::{
-    Action, Address, ConnId, Event, FileError, FileOutput, Instant, Level, ListenOn, Machine,
-    NetError, Now, Out, Peer, Signal, Span, Splice, Ticket, Token, Vitals,
+    Action, Address, ConnId, Event, FileError, FileOutput, Instant, Level, Machine, Now, Out, Peer,
+    Signal, Span, Splice, Ticket, Vitals,
 };
 use replication::Target;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use store::command::{Counters, Expired};
 use store::effects::Effects;
 use store::keyspace::Keyspace;
@@ -65,7 +65,7 @@ pub struct Node {
     /// When the turn at hand began.
     pub(crate) turn_began: Instant,
     next_cron: Instant,
-    listeners: Listeners,
+    pub(crate) listeners: Listeners,
 }
 
 /// The data with what belongs to changing it.
@@ -105,15 +105,6 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
     just for testing, restart it with the '--protected-mode no' option. 4) Set up an \
     authentication password for the default user. NOTE: You only need to do one of the above \
     things in order for the server to start accepting connections from the outside.\r\n";
-
-#[derive(Default)]
-struct Listeners {
-    /// By token: whether it may fail without harm.
-    optional: Vec<bool>,
-    standing: usize,
-    /// One that may not fail has; the process ends.
-    failed: bool,
-}
 
 impl Node {
     /// A node at rest.
@@ -158,6 +149,7 @@ impl Node {
 
     fn start(&mut self, now: Now, out: &mut Out) {
         self.started = now.mono;
+        self.set_log_level(out);
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
         // Replies wait for the end of the turn, where the lease is looked at once more.
@@ -174,13 +166,7 @@ impl Node {
                 format_args!("The directive '{name}' is accepted, but has no effect yet"),
             );
         }
-        self.listen_on_unix_socket(out);
-        if self.config.port == 0 {
-            return;
-        }
-        for word in self.config.bind.clone().split_whitespace() {
-            self.listen(word, out);
-        }
+        self.listen(out);
     }
 
     /// Says who runs here, once the process is known. Redis's test suite waits for the `PID:`.
@@ -198,69 +184,23 @@ impl Node {
         );
     }
 
-    fn listen_on_unix_socket(&mut self, out: &mut Out) {
-        let process = &self.config.process;
-        if process.unixsocket.is_empty() {
-            return;
+    /// Says that clients are served: once, when there is a listener and nothing to be loaded.
+    pub(crate) fn serves_if_loaded(&mut self, out: &mut Out) {
+        let serves = self.listeners.is_standing() && self.persist.loading.is_none();
+        if serves && !std::mem::replace(&mut self.listeners.announced, true) {
+            out.act(Action::Ready);
         }
-        let mode = u32::from_str_radix(&process.unixsocketperm, 8).unwrap_or(0);
-        let on = ListenOn::Unix { path: process.unixsocket.clone(), mode };
-        let token = Token(self.listeners.optional.len() as u64);
-        self.listeners.optional.push(false);
-        out.act(Action::Listen { token, on, backlog: process.tcp_backlog });
     }
 
-    /// Listens at one word of `bind`; a minus says that the address may be missing.
-    fn listen(&mut self, word: &str, out: &mut Out) {
-        let (optional, word) = match word.strip_prefix('-') {
-            Some(word) => (true, word),
-            None => (false, word),
-        };
-        let ip: Option<IpAddr> = match word {
-            "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
-            "::*" => Some(Ipv6Addr::UNSPECIFIED.into()),
-            word => word.parse().ok(),
-        };
-        let Some(ip) = ip else {
-            out.log(
-                Level::Warning,
-                format_args!("Could not create server TCP listening socket {word}: not an address"),
-            );
-            return out.act(Action::Exit { status: 1 });
-        };
-        let token = Token(self.listeners.optional.len() as u64);
-        self.listeners.optional.push(optional);
-        out.act(Action::Listen {
-            token,
-            on: ListenOn::Tcp(SocketAddr::new(ip, self.config.port)),
-            backlog: self.config.process.tcp_backlog,
+    /// Takes over a changed `loglevel`.
+    pub(crate) fn set_log_level(&self, out: &mut Out) {
+        out.set_log_level(match self.config.process.loglevel.as_str() {
+            "debug" => Some(Level::Debug),
+            "verbose" => Some(Level::Verbose),
+            "notice" => Some(Level::Notice),
+            "warning" => Some(Level::Warning),
+            _ => None,
         });
-    }
-
-    fn listening(&mut self, out: &mut Out) {
-        self.listeners.standing += 1;
-        if self.listeners.standing == 1 && !self.listeners.failed {
-            out.log(
-                Level::Notice,
-                format_args!("Server initialized, listening on port {}", self.config.port),
-            );
-            out.log(Level::Notice, format_args!("Ready to accept connections tcp"));
-        }
-    }
-
-    fn listen_failed(&mut self, token: Token, why: NetError, out: &mut Out) {
-        let optional = self.listeners.optional.get(token.0 as usize).copied().unwrap_or(false);
-        if optional && matches!(why, NetError::AddressNotAvailable | NetError::Other(_)) {
-            return;
-        }
-        self.listeners.failed = true;
-        let port = self.config.port;
-        out.log(
-            Level::Warning,
-            format_args!("Warning: Could not create server TCP listening socket *:{port}: {why}"),
-        );
-        out.log(Level::Warning, format_args!("Failed listening on port {port} (tcp), aborting."));
-        out.act(Action::Exit { status: 1 });
     }
 
     fn accepted(&mut self, conn: ConnId, peer: &Peer, now: Now, out: &mut Out) {
@@ -345,6 +285,7 @@ impl Node {
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.clients.switches.reloading.retain(|waiting| *waiting != conn);
         self.forget_rewrite(conn);
+        self.forget_move(conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);
         self.replica_closed(conn, out);
@@ -412,7 +353,7 @@ impl Machine for Node {
             Event::Accepted { conn, peer, .. } => self.accepted(conn, peer, now, out),
             Event::Closed { conn, .. } => self.closed(conn, now, out),
             Event::Started => self.start(now, out),
-            Event::Listening { .. } => self.listening(out),
+            Event::Listening { token, .. } => self.listening(token, out),
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
             Event::Vitals(vitals) => {
                 let peak = &mut self.statistics.memory_peak;

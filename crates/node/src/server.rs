@@ -6,7 +6,7 @@ use crate::lolwut;
 use crate::node::Node;
 use crate::persist::{Asked, Ending, Exit};
 use front::Session;
-use machine::Action;
+use machine::{Action, Out};
 use wire::command::{self, CommandId};
 use wire::number;
 use wire::reply::Reply;
@@ -42,7 +42,6 @@ impl Node {
                 reply.verbatim(*b"txt", text.as_bytes());
             }
             CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
-            CommandId::ConfigSet => self.config_set(&args[2..], session.is_local(), reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
                 self.replication.syncs = [0; 3];
@@ -79,6 +78,7 @@ impl Node {
     ) -> bool {
         match id {
             CommandId::Shutdown => self.shutdown(&args[1..], session, turn),
+            CommandId::ConfigSet => self.config_set(&args[2..], session, turn),
             CommandId::ConfigRewrite => self.config_rewrite(session, turn),
             CommandId::Replconf => self.replconf(args, session, turn),
             CommandId::Psync => self.psync(args, session, turn),
@@ -173,11 +173,12 @@ impl Node {
     }
 
     /// Sets many directives, all or none.
-    fn config_set(&mut self, words: &[&[u8]], local: bool, reply: &mut Reply<'_>) {
+    fn config_set(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
+        let mut reply = Reply::new(turn.buffer, session.protocol);
         if !words.len().is_multiple_of(2) {
             return reply.error("ERR wrong number of arguments for 'config|set' command");
         }
-        let allowed = self.config.process.protected_configs.to(local);
+        let allowed = self.config.process.protected_configs.to(session.is_local());
         let mut config = self.config.clone();
         for (index, pair) in words.chunks_exact(2).enumerate() {
             let name = String::from_utf8_lossy(pair[0]);
@@ -188,7 +189,9 @@ impl Node {
             };
             let value = String::from_utf8_lossy(pair[1]);
             let mut before = words.chunks_exact(2).take(index);
-            let result = if directive.access == Access::Fixed {
+            let fixed = directive.access == Access::Fixed
+                || self.clustering.is_some() && matches!(directive.name, "port" | "bind");
+            let result = if fixed {
                 Err(String::from("can't set immutable config"))
             } else if directive.access == Access::Protected && !allowed {
                 Err(String::from("can't set protected config"))
@@ -203,14 +206,23 @@ impl Node {
                 ));
             }
         }
+        if self.moves(&config) {
+            return self.move_to(config, session, turn);
+        }
+        reply.ok();
+        self.adopt(config, turn.out);
+    }
+
+    /// Goes on with other settings.
+    pub(crate) fn adopt(&mut self, config: config::Config, out: &mut Out) {
         self.config = config;
         self.config.repl_backlog_size = self.config.repl_backlog_size.max(MIN_BACKLOG);
         self.set_slow_ticks();
         self.close_gates();
+        self.set_log_level(out);
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.set_limit(self.config.repl_backlog_size);
         }
-        reply.ok();
     }
 }
 

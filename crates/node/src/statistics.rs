@@ -169,7 +169,12 @@ impl Statistics {
 
     /// Forgets all counts, as CONFIG RESETSTAT does.
     pub(crate) fn reset(&mut self) {
-        *self = Statistics::new(self.ticks_per_second);
+        *self = Statistics {
+            notable: self.notable,
+            latency: std::mem::take(&mut self.latency),
+            memory_peak: self.memory_peak,
+            ..Statistics::new(self.ticks_per_second)
+        };
     }
 }
 

@@ -80,7 +80,10 @@ impl<M: Machine> Driver<M> {
                 Err(Errno::AGAIN) => return,
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => {
                     listener.retry = Some(self.now.mono + BACK_OFF);
-                    (self.log)(Level::Warning, "Accepting client connection: Too many open files");
+                    (self.told.log)(
+                        Level::Warning,
+                        "Accepting client connection: Too many open files",
+                    );
                     return;
                 }
                 // The peer gave up meanwhile, or a signal came: the next one may be fine.

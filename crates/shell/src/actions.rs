@@ -50,8 +50,9 @@ impl<M: Machine> Driver<M> {
             }
             Action::Offload { ticket, job } => self.offload.run(ticket, job),
             Action::Mail { to, letter } => self.post.send(self.address, to, letter),
-            Action::Log { level, text } => (self.log)(level, &text),
+            Action::Log { level, text } => (self.told.log)(level, &text),
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            Action::Ready => (self.told.ready)(),
             Action::Stall { span } => std::thread::sleep(Duration::from_nanos(span.0)),
             Action::Crash { how } => crash::happen(how),
             Action::Exit { status } => self.exit = Some(status),
@@ -83,7 +84,7 @@ impl<M: Machine> Driver<M> {
             let closing = self.conns.get(id).and_then(|c| c.closing);
             self.closing |= closing.is_some_and(|until| until > now);
             if closing.is_some_and(|until| until <= now) {
-                (self.log)(Level::Verbose, "Closed a connection whose output was not taken");
+                (self.told.log)(Level::Verbose, "Closed a connection whose output was not taken");
                 self.end(id, CloseReason::Local);
             }
         }

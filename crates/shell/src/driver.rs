@@ -38,6 +38,13 @@ pub(crate) enum Later {
     Unresolved(Token),
 }
 
+/// What lies outside the driver and is told things, or asked.
+pub(crate) struct Told {
+    pub(crate) log: LogSink,
+    pub(crate) ready: Box<dyn FnMut() + Send>,
+    memory: Option<MemoryReport>,
+}
+
 /// Runs one machine on the calling thread.
 pub struct Driver<M: Machine> {
     pub(crate) machine: M,
@@ -74,9 +81,8 @@ pub struct Driver<M: Machine> {
     pub(crate) post: Post,
     pub(crate) address: Address,
     signals: Option<Signals>,
-    pub(crate) log: LogSink,
+    pub(crate) told: Told,
     pub(crate) vitals: Vitals,
-    memory: Option<MemoryReport>,
     next_vitals: Instant,
     background: Background,
     pub(crate) keepalive: Option<Duration>,
@@ -121,9 +127,8 @@ impl<M: Machine> Driver<M> {
             post: options.post,
             address: options.address,
             signals,
-            log: options.log,
+            told: Told { log: options.log, ready: options.ready, memory: options.memory },
             vitals: vitals::constants(),
-            memory: options.memory,
             next_vitals: Instant(0),
             background: Background::new(),
             keepalive: options.keepalive,
@@ -325,7 +330,7 @@ impl<M: Machine> Driver<M> {
 
     fn send_vitals(&mut self) {
         self.next_vitals = self.now.mono + VITALS_EVERY;
-        vitals::measure(&mut self.vitals, self.memory);
+        vitals::measure(&mut self.vitals, self.told.memory);
         let vitals = std::mem::take(&mut self.vitals);
         self.machine.handle(self.now, Event::Vitals(&vitals), &mut self.out);
         self.vitals = vitals;

@@ -15,6 +15,8 @@ pub type MemoryReport = fn() -> (u64, u64);
 pub struct Options {
     /// Where log lines go.
     pub log: LogSink,
+    /// Called when the machine says that it serves.
+    pub ready: Box<dyn FnMut() + Send>,
     /// The allocator's figures, if the program knows them.
     pub memory: Option<MemoryReport>,
     /// The registry through which machines of this process reach each other.
@@ -35,6 +37,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             log: Box::new(|_, _| {}),
+            ready: Box::new(|| {}),
             memory: None,
             post: Post::default(),
             address: Address(0),

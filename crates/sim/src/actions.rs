@@ -63,6 +63,7 @@ impl Process {
                 core.record(Some(self.host), format!("machine {} {level:?}: {text}", self.id));
             }
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            Action::Ready => {}
             Action::Stall { span } => self.stall(span.0, core),
             Action::Crash { .. } => self.end.exit = Some(128 + 11),
             Action::Exit { status } => self.end.exit = Some(status),

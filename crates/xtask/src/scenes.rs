@@ -5,9 +5,12 @@
 //! differences that a scene declares to be on purpose are forgiven. Ports are the tutorials' own.
 
 mod create;
+mod cuts;
+mod follow;
 mod play;
 mod prove;
 mod pty;
+mod relay;
 mod stage;
 mod throughput;
 mod typed;
@@ -54,6 +57,13 @@ const SCENES: &[Scene] = &[
     create::SCENE,
     play::SCENE,
     prove::SCENE,
+    follow::WAYS,
+    follow::INFO,
+    cuts::CUTS,
+    cuts::GATES,
+    follow::TREE,
+    cuts::BEATS,
+    follow::BY_HAND,
 ];
 
 struct Row {

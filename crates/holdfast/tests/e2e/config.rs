@@ -1,6 +1,7 @@
 //! Directives: the table beside Redis's own, what is refused, and CONFIG REWRITE.
 
-use crate::server::{HOLDFAST, Home, Program, Server};
+use crate::client::Client;
+use crate::server::{HOLDFAST, Home, Program, Server, until};
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
@@ -156,4 +157,106 @@ fn the_page_of_directives_is_current() {
         output.expect("it runs").stdout == page.expect("docs/config.md"),
         "docs/config.md is not what the table says: run cargo xtask docs"
     );
+}
+
+#[test]
+fn commands_are_renamed_as_at_redis() {
+    let text = "rename-command CONFIG \"\"\nrename-command get fetch\nrename-command DEL Get\n\
+                rename-command set \"store it\"\n";
+    let server = |program| {
+        let home = Home::new();
+        let file = home.beside("redis.conf");
+        fs::write(&file, text).expect("a file");
+        let name = file.to_string_lossy().into_owned();
+        Server::run(home, move |home, port| {
+            let mut command = Program::command(program);
+            command.arg(&name).args(["--port", &port.to_string(), "--dir"]).arg(home.data());
+            command
+        })
+    };
+    let (ours, theirs) = (server(Program::Holdfast), server(Program::Redis));
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &ours.port.to_string()]);
+    let (mut ours, mut theirs) = (ours.client(), theirs.client());
+    for words in [
+        &["CONFIG", "GET", "port"][..],
+        &["SET", "a", "1"],
+        &["store it", "a", "1"],
+        &["FETCH", "a"],
+        &["Fetch"],
+        &["INCR", "a"],
+        &["MULTI"],
+        &["fetch", "a"],
+        &["store it", "b", "2"],
+        &["set", "c", "3"],
+        &["EXEC"],
+        &["STORE IT", "b", "2"],
+        &["GET", "a"],
+        &["fetch", "a"],
+    ] {
+        assert_eq!(ours.call(words), theirs.call(words), "{words:?}");
+    }
+    let mut replica = replica.client();
+    until("the replica has it", || (replica.line("GET b") == "2").then_some(()));
+    assert_eq!(replica.line("GET a"), "(null)");
+    for line in ["rename-command nosuch x", "rename-command get set"] {
+        let said = |program: Program| {
+            let home = Home::new();
+            let file = home.beside("redis.conf");
+            fs::write(&file, format!("{line}\n")).expect("a file");
+            let output = program.command().arg(&file).output().expect("it runs");
+            assert_eq!(output.status.code(), Some(1), "{line}");
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            text.lines().last().unwrap_or_default().to_string()
+        };
+        assert_eq!(said(Program::Holdfast), said(Program::Redis), "{line}");
+    }
+}
+
+#[test]
+fn percentiles_follow_the_settings() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.line("GET x");
+    assert!(client.info("latency_percentiles_usec_get").starts_with("p50="));
+    client.ask(&["CONFIG", "SET", "latency-tracking-info-percentiles", "0.0 25.50"]);
+    assert_eq!(
+        client.line("CONFIG GET latency-tracking-info-percentiles"),
+        "[latency-tracking-info-percentiles 0 25.5]"
+    );
+    let figures = client.info("latency_percentiles_usec_get");
+    assert!(figures.starts_with("p0=") && figures.contains(",p25.5="), "{figures}");
+    client.line("CONFIG SET latency-tracking no");
+    assert!(!client.line("INFO latencystats").contains("latency_percentiles"));
+}
+
+#[test]
+fn a_server_moves_to_another_port_and_address() {
+    let (ours, theirs) = (Server::start(), Server::of(Program::Redis, Home::new(), &[]));
+    let holder = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let taken = holder.local_addr().expect("an address").port();
+    for server in [&ours, &theirs] {
+        let (old, new) = (server.port, crate::server::free_port());
+        let mut client = server.client();
+        assert_eq!(client.line(&format!("CONFIG SET port {new}")), "+OK");
+        assert!(std::net::TcpStream::connect(("127.0.0.1", old)).is_err());
+        assert_eq!(Client::connect(new).line("PING"), "+PONG");
+        assert_eq!(
+            client.line(&format!("CONFIG SET port {taken}")),
+            "-ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on \
+             this port. Check server logs."
+        );
+        assert_eq!(client.line("CONFIG GET port"), format!("[port {new}]"));
+        assert_eq!(Client::connect(new).line("PING"), "+PONG");
+        assert_eq!(
+            client.line("CONFIG SET bind 999.999.999.999"),
+            "-ERR CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to \
+             specified addresses."
+        );
+        assert_eq!(client.call(&["CONFIG", "SET", "bind", "* -::*", "timeout", "77"]), "+OK");
+        let from_elsewhere = std::net::TcpStream::connect(("127.0.0.2", new));
+        assert!(from_elsewhere.is_ok());
+        assert_eq!(client.line("CONFIG GET timeout"), "[timeout 77]");
+        assert_eq!(client.line("CONFIG SET bind 127.0.0.1"), "+OK");
+        assert!(std::net::TcpStream::connect(("127.0.0.2", new)).is_err());
+    }
 }

@@ -6,6 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Read;
 use std::net::{TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
 
@@ -138,4 +139,35 @@ fn a_shutdown_can_be_aborted_and_signals_obey_their_words() {
     server.process().signal(Signal::TERM);
     assert_eq!(server.process().wait().code(), Some(0));
     assert!(!server.home.file("dump.rdb").exists());
+}
+
+#[test]
+fn a_supervisor_hears_when_the_server_is_ready() {
+    let home = Home::new();
+    let path = home.beside("notify");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    socket.set_read_timeout(Some(crate::server::PATIENCE)).expect("a limit");
+    let server = Server::run(Home::new(), |home, port| {
+        let mut command = Program::Holdfast.command();
+        command.args(["--port", &port.to_string(), "--supervised", "systemd", "--dir"]);
+        command.arg(home.data()).env("NOTIFY_SOCKET", &path);
+        command
+    });
+    let mut bytes = [0; 100];
+    let len = socket.recv(&mut bytes).expect("word from the server");
+    assert_eq!(bytes[..len], *b"STATUS=Ready to accept connections\nREADY=1\n");
+    assert_eq!(server.client().line("PING"), "+PONG");
+}
+
+#[test]
+fn the_log_tells_as_much_as_is_asked() {
+    let server = Server::with(&["--loglevel", "nothing"]);
+    let mut client = server.client();
+    client.line("SAVE");
+    assert_eq!(server.home.printed(), "");
+    client.line("CONFIG SET loglevel notice");
+    client.line("SAVE");
+    until("the save is logged", || {
+        server.home.printed().contains("DB saved on disk").then_some(())
+    });
 }

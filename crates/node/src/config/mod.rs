@@ -9,6 +9,7 @@ mod kind;
 #[macro_use]
 mod row;
 mod read;
+mod renames;
 mod rewrite;
 mod rows;
 mod special;
@@ -16,6 +17,7 @@ mod special;
 pub use field::{Allowed, OutputLimit, OutputLimits, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
+pub use renames::Renames;
 pub use rewrite::{page, rewrite};
 pub use row::{Access, Row, State};
 pub use rows::GROUPS;
@@ -132,6 +134,10 @@ pub struct Slow {
     pub log_len: usize,
     /// `latency-monitor-threshold`, in milliseconds; 0: off.
     pub watch_from: u64,
+    /// `latency-tracking`.
+    pub tracked: bool,
+    /// `latency-tracking-info-percentiles`.
+    pub percentiles: String,
 }
 
 /// How snapshots are written.
@@ -208,8 +214,54 @@ pub struct Process {
     pub unixsocketperm: String,
     /// `loglevel`.
     pub loglevel: String,
+    /// What `rename-command` says.
+    pub renames: Renames,
+    /// How the process shows itself to the system.
+    pub face: Face,
     /// `logfile`; empty: standard output.
     pub logfile: String,
+}
+
+/// How the process shows itself to the system.
+#[derive(Clone, Debug)]
+pub struct Face {
+    /// `set-proc-title`.
+    pub set_title: bool,
+    /// `proc-title-template`.
+    pub title: String,
+    /// `supervised`: who is told that the server is ready.
+    pub supervised: String,
+    /// `syslog-enabled`.
+    pub syslog: bool,
+    /// `syslog-ident`.
+    pub syslog_ident: String,
+    /// `syslog-facility`.
+    pub syslog_facility: String,
+}
+
+impl Default for Face {
+    fn default() -> Self {
+        Face {
+            set_title: true,
+            title: String::from("{title} {listen-addr} {server-mode}"),
+            supervised: String::from("no"),
+            syslog: false,
+            syslog_ident: String::from("redis"),
+            syslog_facility: String::from("local0"),
+        }
+    }
+}
+
+impl Default for Slow {
+    fn default() -> Self {
+        Slow {
+            log_from: 10_000,
+            log_len: 128,
+            watch_from: 0,
+            tracked: true,
+            percentiles: String::from("50 99 99.9"),
+        }
+    }
 }
 
 impl Default for Config {
@@ -219,7 +271,7 @@ impl Default for Config {
             bind: String::from("* -::*"),
             databases: 16,
             requirepass: String::new(),
-            slow: Slow { log_from: 10_000, log_len: 128, watch_from: 0 },
+            slow: Slow::default(),
             max_bulk: 512 << 20,
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
@@ -302,6 +354,8 @@ impl Default for Process {
             unixsocket: String::new(),
             unixsocketperm: String::from("0"),
             loglevel: String::from("notice"),
+            renames: Renames::default(),
+            face: Face::default(),
             logfile: String::new(),
         }
     }

@@ -83,6 +83,13 @@ impl Reader {
                 self.include(values[0], open)?;
                 continue;
             }
+            if name.eq_ignore_ascii_case("rename-command")
+                && let [old, new] = values
+            {
+                let renamed = self.config.process.renames.add(old, new);
+                renamed.map_err(|why| refuse(&why, None))?;
+                continue;
+            }
             if let Err(why) = self.apply(name, values) {
                 return Err(refuse(&why, hint::hint(&name.to_ascii_lowercase(), values)));
             }

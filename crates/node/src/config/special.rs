@@ -126,13 +126,18 @@ pub(super) fn oom_scores(_: &str, words: &[&str]) -> Result<String, Refusal> {
     Ok(words.join(" "))
 }
 
+/// A number in as few digits as tell it.
+fn plain(word: &str) -> String {
+    number::parse_f64(word.as_bytes()).map_or_else(|| word.into(), |value| value.to_string())
+}
+
 pub(super) fn percentiles(_: &str, words: &[&str]) -> Result<String, Refusal> {
     let words: Vec<&str> = words.iter().flat_map(|word| word.split_whitespace()).collect();
     let valid = |word: &&str| {
         number::parse_f64(word.as_bytes()).is_some_and(|value| (0.0..=100.0).contains(&value))
     };
     match words.iter().all(valid) {
-        true => Ok(words.join(" ")),
+        true => Ok(words.iter().map(|word| plain(word)).collect::<Vec<_>>().join(" ")),
         false => Err(String::from("latency-tracking-info-percentiles must be between 0 and 100")),
     }
 }

@@ -117,6 +117,7 @@ impl Node {
             Ok(FileOutput::Done) => self.read_on(loading, out),
             Err(error) if error.kind == FileErrorKind::NotFound && !loading.from_primary => {
                 self.tick_link(now, out);
+                self.serves_if_loaded(out);
             }
             Err(error) => self.loading_failed(&error.to_string(), out),
         }
@@ -174,6 +175,7 @@ impl Node {
         // A link has waited for the data and its place.
         self.tick_link(now, out);
         self.reloaded(out);
+        self.serves_if_loaded(out);
     }
 
     /// A primary's replicas are told of the keys that were left out.

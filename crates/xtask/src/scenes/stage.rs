@@ -129,12 +129,23 @@ impl Stage {
 
     /// Starts a server of one side and waits until it answers.
     pub(crate) fn serve(&mut self, side: Side, port: u16, arguments: &[&str]) -> Result<()> {
+        self.serve_with(side, port, None, arguments)
+    }
+
+    /// As [`Stage::serve`], with a file of settings.
+    pub(crate) fn serve_with(
+        &mut self,
+        side: Side,
+        port: u16,
+        file: Option<&str>,
+        arguments: &[&str],
+    ) -> Result<()> {
         free(port)?;
         let home = self.folder.join(port.to_string());
         fs::create_dir_all(&home)?;
-        let log = File::create(home.join("log"))?;
+        let log = File::options().create(true).append(true).open(home.join("log"))?;
         let mut command = self.program(side, "redis-server");
-        command.args(["--port", &port.to_string()]).args(arguments).current_dir(&home);
+        command.args(file).args(["--port", &port.to_string()]).args(arguments).current_dir(&home);
         let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -150,6 +161,30 @@ impl Stage {
             }
             Ok(Client::connect(port).is_ok_and(|mut client| client.ask("PING").is_ok()))
         })
+    }
+
+    /// What redis-cli prints for a line at a port, its last newline left out.
+    pub(crate) fn say(&self, port: u16, line: &str) -> Result<String> {
+        let (_, said) = self.sh(&format!("redis-cli -p {port} {line}"))?;
+        Ok(said.replace('\r', "").trim_end().to_string())
+    }
+
+    /// A field of INFO at a port; empty: there is none.
+    pub(crate) fn field(&self, port: u16, name: &str) -> Result<String> {
+        let info = self.say(port, "info everything")?;
+        let value = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        Ok(String::from(value.unwrap_or_default()))
+    }
+
+    /// The process of the server at a port.
+    pub(crate) fn pid(&self, port: u16) -> Result<u32> {
+        let server = self.servers.iter().find(|(at, _)| *at == port);
+        Ok(server.context("it was started")?.1.id())
+    }
+
+    /// What the server at a port has logged.
+    pub(crate) fn log(&self, port: u16) -> Result<String> {
+        Ok(fs::read_to_string(self.path(&port.to_string()).join("log"))?)
     }
 
     /// Ends the server at a port.

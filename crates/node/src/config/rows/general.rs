@@ -35,12 +35,13 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(slow.watch_from),
     ),
-    ignored("latency-tracking", Kind::Bool, "yes", Access::Mutable),
-    ignored(
+    obeyed("latency-tracking", Kind::Bool, "yes", Access::Mutable, slot!(slow.tracked)),
+    obeyed(
         "latency-tracking-info-percentiles",
         Kind::Special(special::percentiles),
         "50 99 99.9",
         Access::Mutable,
+        slot!(slow.percentiles),
     ),
     ignored("notify-keyspace-events", Kind::Special(special::events), "", Access::Mutable),
     obeyed(

@@ -6,7 +6,7 @@ use super::super::special;
 
 /// The network and its clients.
 pub(super) const ROWS: &[Row] = &[
-    obeyed("bind", Kind::Words, "* -::*", Access::Fixed, slot!(bind)),
+    obeyed("bind", Kind::Words, "* -::*", Access::Mutable, slot!(bind)),
     ignored("bind-source-addr", Kind::Text, "", Access::Mutable),
     obeyed(
         "client-output-buffer-limit",
@@ -38,7 +38,7 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(clients.max_memory),
     ),
-    obeyed("port", Kind::Int(0, 65535), "6379", Access::Fixed, slot!(port)),
+    obeyed("port", Kind::Int(0, 65535), "6379", Access::Mutable, slot!(port)),
     obeyed("protected-mode", Kind::Bool, "yes", Access::Mutable, slot!(process.protected_mode)),
     obeyed(
         "proto-max-bulk-len",

@@ -38,14 +38,15 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
     ),
     obeyed("pidfile", Kind::Text, "", Access::Fixed, slot!(process.pidfile)),
-    ignored(
+    obeyed(
         "proc-title-template",
         Kind::Special(special::title),
         "{title} {listen-addr} {server-mode}",
-        Access::Mutable,
+        Access::Fixed,
+        slot!(process.face.title),
     ),
     ignored("server-cpulist", Kind::Text, "", Access::Fixed).or("server_cpulist"),
-    ignored("set-proc-title", Kind::Bool, "yes", Access::Fixed),
+    obeyed("set-proc-title", Kind::Bool, "yes", Access::Fixed, slot!(process.face.set_title)),
     obeyed(
         "shutdown-on-sigint",
         Kind::Special(special::on_signal),
@@ -67,15 +68,22 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(process.shutdown_timeout),
     ),
-    ignored("supervised", Kind::Enum(&["no", "upstart", "systemd", "auto"]), "no", Access::Fixed),
-    ignored("syslog-enabled", Kind::Bool, "no", Access::Fixed),
-    ignored(
+    obeyed(
+        "supervised",
+        Kind::Enum(&["no", "upstart", "systemd", "auto"]),
+        "no",
+        Access::Fixed,
+        slot!(process.face.supervised),
+    ),
+    obeyed("syslog-enabled", Kind::Bool, "no", Access::Fixed, slot!(process.face.syslog)),
+    obeyed(
         "syslog-facility",
         Kind::Enum(&[
             "user", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
         ]),
         "local0",
         Access::Fixed,
+        slot!(process.face.syslog_facility),
     ),
-    ignored("syslog-ident", Kind::Text, "redis", Access::Fixed),
+    obeyed("syslog-ident", Kind::Text, "redis", Access::Fixed, slot!(process.face.syslog_ident)),
 ];
