@@ -68,8 +68,11 @@ fn arrive(flight: Flight, core: &mut Core, processes: &mut [Process]) {
     if end.holder == Holder::Vanished {
         // A kernel that started anew knows nothing of this stream, and says so.
         end.holder = Holder::Closed;
-        core.transmit(stream, 1 - from, Packet::Reset);
+        core.transmit(stream, 1 - from, Packet::Unknown);
         return;
+    }
+    if matches!(packet, Packet::Unknown) {
+        return accept_packet(stream, 1 - from, packet, core, processes);
     }
     for packet in end.arrive(number, packet) {
         accept_packet(stream, 1 - from, packet, core, processes);
@@ -105,7 +108,7 @@ fn accept_packet(
             }
         }
         Packet::Fin => end.finished = true,
-        Packet::Reset => end.failed = Some(NetError::Reset),
+        Packet::Reset | Packet::Unknown => end.failed = Some(NetError::Reset),
     }
     tell(stream, side, core, processes);
 }

@@ -32,6 +32,9 @@ pub(crate) enum Packet {
     Taken(usize),
     Fin,
     Reset,
+    /// A reset from a kernel that never knew the stream: it stands in no order with what was sent
+    /// before, of which some may be lost for good.
+    Unknown,
 }
 
 /// A packet of a stream from its end `from` to the other one.

@@ -210,7 +210,7 @@ impl World {
                 let end = &mut state.ends[side];
                 if end.host == host && end.holder == Holder::Vanished && end.lost {
                     end.holder = Holder::Closed;
-                    self.core.transmit(stream, side, Packet::Reset);
+                    self.core.transmit(stream, side, Packet::Unknown);
                 }
             }
         }

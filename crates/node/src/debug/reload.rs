@@ -31,6 +31,11 @@ impl Node {
         }
     }
 
+    /// Whether what is loaded is what was saved a moment ago.
+    pub(crate) fn is_reloading(&self) -> bool {
+        !self.clients.switches.reloading.is_empty()
+    }
+
     /// After a load: whoever asked for it goes on.
     pub(crate) fn reloaded(&mut self, out: &mut Out) {
         if let Some(conn) = self.replication.link.as_ref().and_then(Link::conn) {

@@ -79,7 +79,8 @@ impl Node {
         // What has expired is for a primary to say, and it tells its replicas. In a cluster it is
         // not known yet what we are.
         let follows = !self.config.replicaof.is_empty() || self.clustering.is_some();
-        let expired_before = (!from_primary && !follows).then_some(now.wall.millis());
+        let keeps = from_primary || follows || self.is_reloading();
+        let expired_before = (!keeps).then_some(now.wall.millis());
         self.persist.loading = Some(Loading {
             file,
             ticket,
@@ -171,10 +172,13 @@ impl Node {
         if loading.from_primary {
             return self.sync_loaded(now, out);
         }
+        if self.is_reloading() {
+            // Our history went on meanwhile.
+            return self.reloaded(out);
+        }
         self.restore_history(loading.origin, now, out);
         // A link has waited for the data and its place.
         self.tick_link(now, out);
-        self.reloaded(out);
         self.serves_if_loaded(out);
     }
 
