@@ -140,11 +140,16 @@ impl Reading {
             let name = rest.rsplit_once(" (").map_or(rest, |(name, _)| name);
             self.tests.push((name.to_string(), Outcome::Passed));
         } else if let Some(rest) = line.strip_prefix("[err]: ") {
-            let name = rest.rsplit_once(" in tests/").map_or(rest, |(name, _)| name);
-            self.tests.push((name.to_string(), Outcome::Failed(String::new())));
-            self.explaining = true;
+            match rest.rsplit_once(" in tests/") {
+                Some((name, _)) => {
+                    self.tests.push((name.to_string(), Outcome::Failed(String::new())));
+                    self.explaining = true;
+                }
+                // Between tests, which ends the file.
+                None => self.exception = Some(rest.to_string()),
+            }
         } else if let Some(rest) = line.strip_prefix("[exception]: ") {
-            self.exception = Some(rest.to_string());
+            self.exception.get_or_insert_with(|| rest.to_string());
         }
         self.done |= line.contains("All tests passed") || line.contains("following tests failed");
     }
@@ -210,5 +215,11 @@ mod tests {
         assert_eq!(reading.aborted(true), None);
         reading.line("[exception]: Executing test client: gone.");
         assert!(reading.aborted(true).is_some());
+        // An error between two tests is none of a test.
+        let mut reading = Reading::default();
+        reading.line("[err]: n command 'hset', with args beginning with: '898'");
+        reading.line("!!! WARNING The following tests failed:");
+        assert!(reading.tests.is_empty());
+        assert!(reading.aborted(true).is_some_and(|why| why.contains("hset")));
     }
 }
