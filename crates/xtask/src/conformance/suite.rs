@@ -21,9 +21,16 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Nor may it be silent for longer.
 const SILENCE: Duration = Duration::from_secs(240);
 
-/// The suite's folder.
+/// The suite's folder: a copy, since each run cleans up behind all others of its folder.
 pub(crate) struct Suite {
     folder: PathBuf,
+}
+
+impl Drop for Suite {
+    fn drop(&mut self) {
+        // Nobody looks for it any more.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
 }
 
 /// What became of one test.
@@ -50,7 +57,14 @@ impl Suite {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        let folder = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+        let kept = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+        let folder = std::env::temp_dir().join(format!("holdfast-suite-{}", std::process::id()));
+        let copied = Command::new("cp").arg("-r").args([&kept, &folder]).status()?;
+        if !copied.success() {
+            bail!("the suite cannot be copied to {}", folder.display());
+        }
+        // Of runs before there were copies.
+        let _ = fs::remove_dir_all(folder.join("tests/tmp"));
         for name in ["server", "cli", "benchmark", "check-rdb", "check-aof", "sentinel"] {
             let link = folder.join("src").join(format!("redis-{name}"));
             // It may be there from another build.
@@ -179,7 +193,9 @@ fn plain(line: &str) -> String {
 fn free_range() -> Result<u16> {
     let start = 21_000 + (std::process::id() % 40) as u16 * 200;
     for base in (start..30_000).step_by(200) {
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, base)).is_ok() {
+        // The suite itself listens 32 ports below the servers.
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if free(base) && free(base - 32) {
             return Ok(base);
         }
     }
