@@ -1,6 +1,7 @@
 //! FAILOVER between servers of either kind.
 
-use crate::replication::{assert_equal, count, follow, linked, start, under_writes};
+use crate::relay::Relay;
+use crate::replication::{assert_equal, count, follow, linked, settle, start, under_writes};
 use crate::server::{Program, Server, until};
 
 const PAIRS: [(Program, Program); 4] = [
@@ -54,6 +55,52 @@ fn a_role_is_handed_over_under_writes() {
         assert_eq!(role(&replica), "slave");
         let roles = [role(&primary), role(&third)];
         assert!(roles.contains(&String::from("master")), "{roles:?}");
+    }
+}
+
+#[test]
+fn a_chain_goes_through_cuts_and_a_promotion_in_its_middle() {
+    let [ours, redis] = [Program::Holdfast, Program::Redis];
+    for [of_top, of_middle, of_leaf] in [
+        [ours, ours, ours],
+        [ours, ours, redis],
+        [ours, redis, ours],
+        [redis, ours, ours],
+        [redis, ours, redis],
+        [ours, redis, redis],
+        [redis, redis, ours],
+    ] {
+        let [top, middle, leaf] = [of_top, of_middle, of_leaf].map(|of| start(of, &QUIET));
+        let (upper, lower) = (Relay::to(top.port), Relay::to(middle.port));
+        follow(&middle, upper.port);
+        linked(&middle);
+        follow(&leaf, lower.port);
+        linked(&leaf);
+        let kinds = format!("{of_top:?} {of_middle:?} {of_leaf:?}");
+        for cut in 1..3 {
+            let cuts = |server: &Server| count(server, "sync_partial_ok") >= cut;
+            under_writes(&top, || {
+                upper.cut();
+                until("the middle asks again", || cuts(&top).then_some(()));
+                lower.cut();
+                until("the leaf asks again", || cuts(&middle).then_some(()));
+            });
+        }
+        settle(&top);
+        assert_equal(&middle, &top);
+        assert_equal(&leaf, &top);
+        let before = [count(&middle, "sync_full"), count(&middle, "sync_partial_ok")];
+        assert_eq!([count(&top, "sync_full"), before[0]], [1, 1], "{kinds}");
+        assert_eq!(middle.client().line("REPLICAOF NO ONE"), "+OK");
+        under_writes(&middle, || {
+            follow(&top, middle.port);
+            linked(&top);
+            linked(&leaf);
+        });
+        assert_equal(&top, &middle);
+        assert_equal(&leaf, &middle);
+        let after = [count(&middle, "sync_full"), count(&middle, "sync_partial_ok")];
+        assert_eq!(after, [before[0], before[1] + 2], "{kinds}");
     }
 }
 

@@ -26,8 +26,16 @@ fn snapshot() -> Vec<u8> {
     std::fs::read(server.home.file("dump.rdb")).expect("a file")
 }
 
-fn manners() -> Vec<Manner> {
-    let rdb = snapshot();
+/// A snapshot without keys, of a stream in a database that there is not.
+fn elsewhere() -> Vec<u8> {
+    let mut rdb = b"REDIS0010\xfa\x0erepl-stream-db\x0599999".to_vec();
+    rdb.push(0xff);
+    rdb.extend_from_slice(&[0; 8]);
+    rdb
+}
+
+fn manners(rdb: &[u8]) -> Vec<Manner> {
+    let rdb = rdb.to_vec();
     let full = format!("+FULLRESYNC {ID} 0\r\n").into_bytes();
     let counted =
         |len: usize, rdb: &[u8]| [&full[..], format!("${len}\r\n").as_bytes(), rdb].concat();
@@ -36,6 +44,9 @@ fn manners() -> Vec<Manner> {
     flipped[middle] ^= 1;
     let mark = [&full[..], b"$EOF:", &[b'm'; 40], b"\r\n", &rdb[..], &[b'n'; 40]].concat();
     let stream = [counted(rdb.len(), &rdb), b"*1\r\n$x\r\n".to_vec()].concat();
+    let write = request(&["SET", "out", "of bounds"]);
+    let elsewhere = [counted(elsewhere().len(), &elsewhere()), write].concat();
+    let ours = format!("+FULLRESYNC {ID} 18446744073709551615 holdfast\r\n").into_bytes();
     let instead =
         |name, bytes: &[u8]| Manner { name, instead: Some(bytes.to_vec()), answer: vec![] };
     let answer = |name, answer| Manner { name, instead: None, answer };
@@ -57,6 +68,9 @@ fn manners() -> Vec<Manner> {
         answer("a wrong checksum", counted(flipped.len(), &flipped)),
         answer("another mark", mark),
         answer("no snapshot", counted(10, b"0123456789")),
+        answer("a database that there is not", elsewhere),
+        answer("a position beyond all", ours),
+        answer("an endless position", [&full[..full.len() - 3], &[b'9'; 900]].concat()),
         answer("a stream that is none", stream),
         answer("an unknown answer", b"+WHATEVER\r\n".to_vec()),
         answer(
@@ -105,11 +119,20 @@ fn speak(mut stream: &TcpStream, manner: &Manner) -> std::io::Result<()> {
 
 #[test]
 fn nothing_that_a_primary_says_costs_data_or_the_process() {
-    let replica = Server::with(&["--save", "", "--repl-timeout", "60"]);
+    let rdb = snapshot();
+    for load in ["disabled", "swapdb"] {
+        survives(&rdb, load);
+    }
+}
+
+fn survives(rdb: &[u8], load: &str) {
+    let load = ["--repl-diskless-load", load];
+    let arguments = ["--save", "", "--repl-timeout", "60"];
+    let replica = Server::with(&[&arguments[..], &load].concat());
     let mut client = replica.client();
-    for manner in manners() {
+    for manner in manners(rdb) {
         let name = manner.name;
-        assert_eq!(client.line("REPLICAOF NO ONE"), "+OK");
+        until("it is let go", || (client.line("REPLICAOF NO ONE") == "+OK").then_some(()));
         assert_eq!(client.line("FLUSHALL"), "+OK");
         client.send(&request(&["SET", "own", name]));
         assert_eq!(client.rest_or_reply(), "+OK");
@@ -118,6 +141,8 @@ fn nothing_that_a_primary_says_costs_data_or_the_process() {
         let port = serve(manner, Arc::clone(&served));
         assert_eq!(client.line(&format!("REPLICAOF 127.0.0.1 {port}")), "+OK");
         until(name, || (served.load(Relaxed) >= 2).then_some(()));
+        // What is half read is given up.
+        until(name, || (client.info("loading") == "0").then_some(()));
         assert_eq!(client.line("PING"), "+PONG", "{name}");
         if takes {
             assert_eq!(client.line("GET from"), "hostile", "{name}");
@@ -126,7 +151,7 @@ fn nothing_that_a_primary_says_costs_data_or_the_process() {
             assert_eq!(client.line("DBSIZE"), ":1", "{name}");
         }
     }
-    assert_eq!(client.line("REPLICAOF NO ONE"), "+OK");
+    until("it is let go", || (client.line("REPLICAOF NO ONE") == "+OK").then_some(()));
     let names: Vec<_> = std::fs::read_dir(replica.home.data()).expect("a folder").collect();
     assert!(names.len() <= 1, "{names:?}");
 }

@@ -13,7 +13,7 @@ use crate::execute::Turn;
 use crate::node::Node;
 use front::{Figures, Filter, Kind, Requests, Session, describe};
 use machine::{ConnId, Instant, Out};
-use replication::Stage;
+use replication::{Stage, Target};
 use std::collections::BTreeMap;
 use wire::command::CommandId;
 use wire::number;
@@ -201,15 +201,26 @@ impl Node {
             killed += 1;
             self.close_client(conn, turn.out);
         }
-        let anyone = Filter { kind: None, myself: filter.myself, ..Filter::default() };
-        if filter.kind == Some(Kind::Primary)
-            && (Filter { kind: None, ..filter.clone() }) == anyone
-            && self.replication.link.is_some()
-        {
+        if self.is_link_meant(filter) {
             killed += 1;
             self.drop_link(turn.now, turn.out);
         }
         killed
+    }
+
+    /// Whether the link to our primary is meant: by its kind, or by the address it leads to.
+    fn is_link_meant(&self, filter: &Filter) -> bool {
+        let Some(link) = self.replication.link.as_ref().filter(|link| link.conn().is_some()) else {
+            return false;
+        };
+        let Target { host, port } = link.target();
+        let named = filter.kind == Some(Kind::Primary);
+        let other = filter.kind.is_some() && !named;
+        let restricted = filter.ids.is_some() || filter.laddr.is_some() || filter.max_age.is_some();
+        match &filter.addr {
+            Some(addr) => *addr == format!("{host}:{port}") && !other && !restricted,
+            None => named && !restricted,
+        }
     }
 
     /// Closes another client's connection at once; nothing more of it is run.

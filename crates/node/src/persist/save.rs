@@ -153,6 +153,7 @@ impl Node {
 
     fn export_progress(&mut self, progress: Progress, now: Now, out: &mut Out) {
         let Some(export) = &self.persist.export else { return };
+        let promised = export.promised;
         match progress {
             Progress::Going => self.share_time(out),
             Progress::Failed(why) => self.save_failed(&why, now, out),
@@ -171,7 +172,7 @@ impl Node {
                 self.persist.pressure.last_saved = self.persist.pressure.peak;
                 out.log(Level::Notice, format_args!("DB saved on disk"));
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
-                self.send_files(now, out);
+                self.send_files(promised, now, out);
                 self.answer_waiting(true, out);
                 self.reload(now, out);
             }

@@ -21,9 +21,15 @@ pub(crate) struct Filing {
 }
 
 impl Node {
-    /// The file is whole: it is sent to all who wait for it.
-    pub(crate) fn send_files(&mut self, now: Now, out: &mut Out) {
+    /// The file is whole: it is sent to all who were promised the data at its position. Who was
+    /// promised an earlier file, which was given up, asks again.
+    pub(crate) fn send_files(&mut self, position: Option<u64>, now: Now, out: &mut Out) {
         for conn in self.replication.replicas.at(Stage::Promised) {
+            let promised = self.replication.replicas.get(conn).map(|replica| replica.position);
+            if promised.is_none() || promised != position {
+                out.close(conn);
+                continue;
+            }
             let file = self.persist.file();
             let path = self.config.dbfilename.clone();
             let ticket = Some(out.file(FileOp::Open { file, path, mode: OpenMode::Read }));

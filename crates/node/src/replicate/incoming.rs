@@ -59,11 +59,14 @@ impl Incoming {
     }
 
     /// Reads on in the snapshot; an error if it is not one, or ends before its end.
-    fn check(&mut self, mut part: &[u8], end: bool) -> Result<(), String> {
+    fn check(&mut self, mut part: &[u8], end: bool, databases: u32) -> Result<(), String> {
         while let Some(item) = self.reader.next(&mut part).map_err(|error| error.to_string())? {
             match &item {
                 Item::Key(_) => self.keys += 1,
                 item => self.origin.note(item),
+            }
+            if self.origin.db() >= databases {
+                return Err(format!("its stream is in database {}", self.origin.db()));
             }
             if let Sink::Memory(aside) = &mut self.sink {
                 let loaded = aside.loader.load(item, &mut aside.keyspace);
@@ -158,7 +161,8 @@ impl Node {
     /// Bytes of the snapshot: checked, and put where they go.
     pub(super) fn take_snapshot(&mut self, part: &[u8], end: bool, now: Now, out: &mut Out) {
         let Some(incoming) = &mut self.replication.incoming else { return };
-        if let Err(why) = incoming.check(part, end) {
+        let databases = self.data.keyspace.databases();
+        if let Err(why) = incoming.check(part, end, databases) {
             out.log(
                 Level::Warning,
                 format_args!("Failed trying to load the MASTER snapshot: {why}"),

@@ -79,3 +79,21 @@ fn a_writable_replica_expires_its_own_keys_and_no_others() {
     assert_eq!(d.ask(1, "GET theirs"), "(null)");
     assert_eq!(d.ask(1, "GET stays"), "1");
 }
+
+#[test]
+fn the_link_to_a_primary_is_killed_by_its_kind_and_by_its_address() {
+    let mut d = Deployment::new(45, 2);
+    d.attach(1, 0);
+    for (words, answer, downs) in [
+        ("CLIENT KILL TYPE normal ADDR 10.0.0.1:6379", ":0", 0),
+        ("CLIENT KILL 10.0.0.1:6379", "OK", 1),
+        ("CLIENT KILL ADDR 10.0.0.1:6379", ":1", 2),
+        ("CLIENT KILL TYPE master", ":1", 3),
+        ("CLIENT KILL TYPE master ID 1", ":0", 3),
+    ] {
+        assert_eq!(d.ask(1, words), answer, "{words}");
+        d.wait(1, "master_link_status", "up");
+        assert_eq!(d.count(0, "sync_partial_ok"), downs, "{words}");
+    }
+    assert_eq!(d.count(0, "sync_full"), 1);
+}

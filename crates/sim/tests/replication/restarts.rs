@@ -53,6 +53,8 @@ fn told_to_follow_after_its_start_it_goes_on_from_its_file_as_well() {
     assert_eq!(d.ask(1, "SAVE"), "OK");
     d.restart(1);
     d.ask(1, "SET own 1");
+    let padding = "p".repeat(500);
+    d.ask(0, &format!("SET padding {padding}"));
     d.attach(1, 0);
     d.assert_equal(1, 0);
     assert_eq!(d.count(0, "sync_full"), 2);
@@ -129,6 +131,27 @@ fn a_primary_with_an_old_file_is_refused_while_it_is_behind() {
     assert_eq!(d.ask(1, "GET acknowledged"), "(null)");
     d.assert_equal(1, 0);
     assert_eq!(d.info(1, "master_refused"), "");
+}
+
+#[test]
+fn positions_that_are_used_again_are_not_gone_on_from() {
+    let mut d = Deployment::with(11, 2, |config| config.repl_timeout = 3600);
+    d.attach(1, 0);
+    d.ask(0, "SET a 1");
+    assert_eq!(d.ask(0, "SAVE"), "OK");
+    d.ask(0, "SET lost 1");
+    assert_eq!(d.ask(0, "WAIT 1 1000"), ":1");
+    d.world.cut(d.hosts[0], d.hosts[1]);
+    d.restart(0);
+    // It gets further than it was, with other writes.
+    d.ask(0, &format!("SET b {}", "b".repeat(200)));
+    d.world.reset(d.hosts[0], d.hosts[1]);
+    d.world.heal_all();
+    d.ask(0, &format!("SET c {}", "c".repeat(200)));
+    d.assert_equal(1, 0);
+    assert_eq!(d.ask(1, "GET lost"), "(null)");
+    assert_eq!(d.count(0, "sync_full"), 1);
+    assert_eq!(d.count(0, "sync_partial_ok"), 0);
 }
 
 #[test]

@@ -261,3 +261,24 @@ fn a_load_takes_the_time_that_key_load_delay_asks_for() {
         assert_eq!(d.ask(1, "DBSIZE"), ":100");
     }
 }
+
+#[test]
+fn a_save_that_takes_the_place_of_a_promised_one_is_nobodys_snapshot() {
+    for seed in 0..4 {
+        let mut d = Deployment::with(seed, 2, |config| {
+            config.repl.diskless_sync = false;
+            config.repl_backlog_size = 4 << 20;
+        });
+        fill_slowly(&mut d);
+        d.chatter(0, || request(&[b"INCR", b"counter"]));
+        d.follow(1, 0);
+        d.world.run_for(Span::millis(300));
+        let desk = d.client(0);
+        desk.borrow_mut().outgoing.push_back(request(&[b"SHUTDOWN", b"SAVE", b"NOW"]));
+        d.world.run_for(Span::millis(100));
+        assert_eq!(d.ask(0, "SHUTDOWN ABORT"), "OK");
+        d.wait(1, "master_link_status", "up");
+        d.hush();
+        d.assert_equal(1, 0);
+    }
+}

@@ -21,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Nor may it be silent for longer.
 const SILENCE: Duration = Duration::from_secs(240);
 
-/// A copy of the suite, for one run alone: two in one folder would clean up each other's servers.
+/// The suite's folder: a copy, since each run cleans up behind all others of its folder.
 pub(crate) struct Suite {
     folder: PathBuf,
 }
 
 impl Drop for Suite {
     fn drop(&mut self) {
-        // What stays is in the system's folder for such things.
+        // Nobody looks for it any more.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -57,16 +57,17 @@ impl Suite {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        let whole = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-        let name = format!("holdfast-conformance-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let copied = Command::new("cp").arg("-r").args([&whole, &folder]).status()?;
+        let kept = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+        let folder = std::env::temp_dir().join(format!("holdfast-suite-{}", std::process::id()));
+        let copied = Command::new("cp").arg("-r").args([&kept, &folder]).status()?;
         if !copied.success() {
-            bail!("{} cannot be copied to {}", whole.display(), folder.display());
+            bail!("the suite cannot be copied to {}", folder.display());
         }
+        // Of runs before there were copies.
+        let _ = fs::remove_dir_all(folder.join("tests/tmp"));
         for name in ["server", "cli", "benchmark", "check-rdb", "check-aof", "sentinel"] {
             let link = folder.join("src").join(format!("redis-{name}"));
-            // The copy may hold one from another build.
+            // It may be there from another build.
             let _ = fs::remove_file(&link);
             symlink(&ours, &link).with_context(|| format!("{}", link.display()))?;
         }
@@ -153,11 +154,16 @@ impl Reading {
             let name = rest.rsplit_once(" (").map_or(rest, |(name, _)| name);
             self.tests.push((name.to_string(), Outcome::Passed));
         } else if let Some(rest) = line.strip_prefix("[err]: ") {
-            let name = rest.rsplit_once(" in tests/").map_or(rest, |(name, _)| name);
-            self.tests.push((name.to_string(), Outcome::Failed(String::new())));
-            self.explaining = true;
+            match rest.rsplit_once(" in tests/") {
+                Some((name, _)) => {
+                    self.tests.push((name.to_string(), Outcome::Failed(String::new())));
+                    self.explaining = true;
+                }
+                // Between tests, which ends the file.
+                None => self.exception = Some(rest.to_string()),
+            }
         } else if let Some(rest) = line.strip_prefix("[exception]: ") {
-            self.exception = Some(rest.to_string());
+            self.exception.get_or_insert_with(|| rest.to_string());
         }
         self.done |= line.contains("All tests passed") || line.contains("following tests failed");
     }
@@ -187,7 +193,9 @@ fn plain(line: &str) -> String {
 fn free_range() -> Result<u16> {
     let start = 21_000 + (std::process::id() % 40) as u16 * 200;
     for base in (start..30_000).step_by(200) {
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, base)).is_ok() {
+        // The suite itself listens 32 ports below the servers.
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        if free(base) && free(base - 32) {
             return Ok(base);
         }
     }
@@ -223,5 +231,11 @@ mod tests {
         assert_eq!(reading.aborted(true), None);
         reading.line("[exception]: Executing test client: gone.");
         assert!(reading.aborted(true).is_some());
+        // An error between two tests is none of a test.
+        let mut reading = Reading::default();
+        reading.line("[err]: n command 'hset', with args beginning with: '898'");
+        reading.line("!!! WARNING The following tests failed:");
+        assert!(reading.tests.is_empty());
+        assert!(reading.aborted(true).is_some_and(|why| why.contains("hset")));
     }
 }
