@@ -227,14 +227,24 @@ impl Node {
         self.sessions.open(conn, peer.clone(), now.mono, authenticated);
     }
 
-    fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
+    pub(crate) fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
         let process = &self.config.process;
         let (name, words) = match signal {
             Signal::Interrupt => ("SIGINT", &process.on_sigint),
             Signal::Terminate => ("SIGTERM", &process.on_sigterm),
         };
         let exit = Exit::from_words(words);
+        if signal == Signal::Interrupt && self.persist.exit_after.take().is_some() {
+            out.log(Level::Warning, format_args!("You insist... exiting now."));
+            self.give_up_save(out);
+            return out.act(Action::Exit { status: 1 });
+        }
         out.log(Level::Notice, format_args!("Received {name} scheduling shutdown..."));
+        if self.clients.switches.no_cron {
+            // Redis looks at signals in its cron: until that goes on, SHUTDOWN ABORT can undo it.
+            self.clients.switches.signal = Some(signal);
+            return;
+        }
         self.shut_down(exit, now, out);
     }
 

@@ -73,7 +73,7 @@ impl Node {
         let replicas = replicas.filter(|(_, r)| r.stage != Stage::Introduced).count();
         let mut census = Census {
             connected: self.sessions.len().saturating_sub(replicas).max(1),
-            blocked: waits.len(),
+            blocked: waits.len() + self.clients.postponed.len(),
             timed: waits.iter().filter(|wait| wait.has_deadline()).count(),
             ..Census::default()
         };

@@ -76,7 +76,7 @@ impl Node {
         self.persist.scheduled = false;
         self.persist.last_try = now.wall.secs();
         let file = self.persist.file();
-        let temporary = format!("temp-{}.{}.rdb", self.vitals.pid, file.0);
+        let temporary = format!("temp-{}.rdb", self.vitals.pid);
         let paths = (file, temporary, self.config.dbfilename.clone());
         let created = now.wall.secs().to_string();
         let memory = self.vitals.memory_allocated.to_string();
@@ -258,7 +258,8 @@ impl Node {
 
     /// SHUTDOWN ABORT: whether there was one to give up. Who asked for it hears that it failed.
     pub(crate) fn abort_shutdown(&mut self, out: &mut Out) -> bool {
-        let waited = self.persist.leaving.take().is_some();
+        let waited =
+            self.persist.leaving.take().is_some() | self.clients.switches.signal.take().is_some();
         if self.persist.exit_after.take().is_none() && !waited {
             return false;
         }
