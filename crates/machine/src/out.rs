@@ -141,6 +141,11 @@ impl Out {
         self.outputs.get(conn.0 as usize).map_or(0, Output::exclusive)
     }
 
+    /// Bytes of emptied buffers that are kept to be used again.
+    pub fn spare(&self) -> usize {
+        self.pool.iter().map(Vec::capacity).sum()
+    }
+
     /// How the queue of `conn` is made up: see [`Output::shape`].
     pub fn shape(&self, conn: ConnId) -> (usize, usize, usize) {
         self.outputs.get(conn.0 as usize).map_or((0, 0, 0), Output::shape)

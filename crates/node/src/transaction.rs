@@ -18,6 +18,8 @@ use wire::slot::slot;
 #[derive(Default)]
 pub(crate) struct Pending {
     pub(crate) bytes: Vec<u8>,
+    /// Selects the database of its first command. It stands before the brackets.
+    pub(crate) select: Vec<u8>,
     /// Commands in it, those that only select a database not counted.
     pub(crate) commands: u32,
 }
@@ -156,6 +158,7 @@ impl Node {
             return false;
         };
         let bracket = pending.commands > 1;
+        backlog.push(&pending.select);
         if bracket {
             backlog.push(b"*1\r\n$5\r\nMULTI\r\n");
         }

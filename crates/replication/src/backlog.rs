@@ -55,10 +55,11 @@ impl Piece<'_> {
 impl Backlog {
     /// An empty one at this position of the stream, keeping `limit` bytes of history.
     pub fn new(position: u64, limit: u64) -> Self {
+        let chunk = (limit / 16).clamp(CHUNK.0, CHUNK.1) as usize;
         Backlog {
             full: VecDeque::new(),
-            chunk: (limit / 16).clamp(CHUNK.0, CHUNK.1) as usize,
-            tail: Vec::new(),
+            chunk,
+            tail: Vec::with_capacity(chunk),
             base: position,
             start: position,
             limit,

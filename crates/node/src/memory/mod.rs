@@ -216,7 +216,8 @@ impl Node {
     }
 
     /// Of what the allocator says, what evicting keys would not lessen, or what goes by itself: the
-    /// stream that slow replicas need, what a snapshot holds, and what is being freed.
+    /// stream that slow replicas need, what a snapshot holds, buffers kept for later replies, and
+    /// what is being freed.
     fn not_counted(&self, out: &Out) -> u64 {
         let memory = &self.data.memory;
         let replication = &self.replication;
@@ -229,7 +230,8 @@ impl Node {
         let waiting = self.persist.export.as_ref().map_or(0, |export| export.waiting(out));
         let snapshot = (self.data.keyspace.held_for_snapshot() + waiting) as u64;
         let freeing: u64 = memory.freeing.iter().map(|(_, bytes)| bytes).sum();
-        stream + snapshot + freeing + memory.leaving.iter().sum::<u64>()
+        let leaving: u64 = memory.leaving.iter().sum();
+        stream + snapshot + freeing + leaving + out.spare() as u64
     }
 
     /// Evicts clients, or up to `most` keys; how many.

@@ -29,8 +29,9 @@ impl Node {
             encode(&[b"SELECT", db.to_string().as_bytes()], &mut select);
         }
         if let Some(pending) = &mut self.data.pending {
+            let at = if pending.commands == 0 { &mut pending.select } else { &mut pending.bytes };
+            at.extend_from_slice(&select);
             pending.commands += commands + u32::from(verbatim);
-            pending.bytes.extend_from_slice(&select);
             pending.bytes.extend_from_slice(&self.data.stream);
             if verbatim {
                 encode(args, &mut pending.bytes);

@@ -37,6 +37,8 @@ static END: AtomicUsize = AtomicUsize::new(0);
 /// number, so that nobody sees half of a new report. [`NEVER`] before the first.
 static BASE: AtomicI64 = AtomicI64::new(NEVER);
 const NEVER: i64 = i64::MIN;
+/// The same of the last report alone.
+static LATEST: AtomicI64 = AtomicI64::new(i64::MAX);
 /// The other figures of the last report, and whether one is wanted anew.
 static REPORT: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 static WANTED: AtomicBool = AtomicBool::new(false);
@@ -126,7 +128,10 @@ fn make_report() {
     // The figures are of some moment between the two.
     let held = before.midpoint(held());
     if allocated > 0 {
-        BASE.store(allocated as i64 - held, Relaxed);
+        // Jemalloc adds up while others allocate, so that a figure can be off by what one of them
+        // fetched in a batch. Too much would cost keys; what is really there is seen twice.
+        let base = allocated as i64 - held;
+        BASE.store(base.min(LATEST.swap(base, Relaxed)), Relaxed);
     }
     REPORT[0].store(active, Relaxed);
     REPORT[1].store(kept, Relaxed);
