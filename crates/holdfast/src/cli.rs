@@ -15,6 +15,7 @@ Usage: holdfast cli [OPTIONS] [command [argument ...]]
 
   -h <host>      server (default 127.0.0.1)
   -p <port>      port (default 6379)
+  -s <path>      the server's Unix socket, instead of host and port
   -a <password>  password
   -n <number>    database
   -c             follow redirections of a cluster
@@ -32,6 +33,7 @@ Without a command, reads commands line by line.
 struct Options {
     host: String,
     port: u16,
+    socket: Option<String>,
     password: Option<String>,
     database: u32,
     follow: bool,
@@ -68,6 +70,7 @@ fn parse(args: &[String]) -> Result<(Options, Vec<Vec<u8>>), String> {
     let mut options = Options {
         host: String::from("127.0.0.1"),
         port: 6379,
+        socket: None,
         password: None,
         database: 0,
         follow: false,
@@ -83,6 +86,7 @@ fn parse(args: &[String]) -> Result<(Options, Vec<Vec<u8>>), String> {
         match arg.as_str() {
             "-h" => options.host = value()?.clone(),
             "-p" => options.port = number(value()?)?,
+            "-s" => options.socket = Some(value()?.clone()),
             "-a" => options.password = Some(value()?.clone()),
             "-n" => options.database = database(value()?)?,
             "-c" => options.follow = true,
@@ -222,9 +226,14 @@ fn open(options: &Options, host: &str, port: u16) -> Result<Connection, String> 
     let fail = |error: io::Error| {
         let text = error.to_string();
         let text = text.split(" (os error").next().unwrap_or_default().to_string();
-        format!("Could not connect to Redis at {host}:{port}: {text}")
+        let at = options.socket.clone().unwrap_or_else(|| format!("{host}:{port}"));
+        format!("Could not connect to Redis at {at}: {text}")
     };
-    let mut connection = Connection::open((host, port), CONNECT).map_err(fail)?;
+    let mut connection = match &options.socket {
+        Some(path) => Connection::local(path, CONNECT),
+        None => Connection::open((host, port), CONNECT),
+    }
+    .map_err(fail)?;
     connection.set_timeout(TIMEOUT).map_err(fail)?;
     let mut say = |words: &[&[u8]]| match connection.call(words) {
         Ok(Value::Error(text)) => Err(String::from_utf8_lossy(&text).into_owned()),

@@ -2,13 +2,43 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 use wire::value::{Value, decode};
 
 /// See the module's documentation.
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     input: Vec<u8>,
+}
+
+/// What a connection goes over.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn set_read_timeout(&self, timeout: Duration) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.set_read_timeout(Some(timeout)),
+            Stream::Unix(stream) => stream.set_read_timeout(Some(timeout)),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Tcp(stream) => stream.write_all(bytes),
+            Stream::Unix(stream) => stream.write_all(bytes),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Stream::Tcp(stream) => stream.read(buffer),
+            Stream::Unix(stream) => stream.read(buffer),
+        }
+    }
 }
 
 impl Connection {
@@ -29,17 +59,28 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
-        Ok(Connection { stream, input: Vec::new() })
+        Ok(Connection { stream: Stream::Tcp(stream), input: Vec::new() })
     }
 
-    /// The socket, for one who goes on without this: between two replies.
-    pub(crate) fn into_stream(self) -> TcpStream {
-        self.stream
+    /// Connects to a server's Unix socket; `timeout` bounds each later reply.
+    pub(crate) fn local(path: &str, timeout: Duration) -> io::Result<Self> {
+        let stream = UnixStream::connect(path)?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        Ok(Connection { stream: Stream::Unix(stream), input: Vec::new() })
+    }
+
+    /// The socket, for one who goes on without this: between two replies. None: it is a Unix one.
+    pub(crate) fn into_tcp(self) -> Option<TcpStream> {
+        match self.stream {
+            Stream::Tcp(stream) => Some(stream),
+            Stream::Unix(_) => None,
+        }
     }
 
     /// Bounds each later reply by another time.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        self.stream.set_read_timeout(Some(timeout))
+        self.stream.set_read_timeout(timeout)
     }
 
     /// Sends a request and waits for its reply; pushes in between are dropped.

@@ -102,7 +102,7 @@ pub(crate) fn enter(target: &Target, host: &str, port: u16) -> Result<Connection
 
 /// The same as a socket that does not wait.
 pub(crate) fn open(target: &Target, node: &Node) -> Result<TcpStream, String> {
-    let stream = enter(target, &node.host, node.port)?.into_stream();
+    let stream = enter(target, &node.host, node.port)?.into_tcp().ok_or("not over TCP")?;
     stream.set_nonblocking(true).map_err(|error| error.to_string())?;
     Ok(stream)
 }

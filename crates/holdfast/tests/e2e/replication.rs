@@ -340,3 +340,27 @@ fn the_link_comes_from_where_it_is_told() {
     let log = replica.home.printed();
     assert!(log.contains("repl-timeout (5) is not larger than repl-ping-replica-period (10)"));
 }
+
+#[test]
+fn a_paused_replica_applies_nothing() {
+    for theirs in [Program::Holdfast, Program::Redis] {
+        let primary = Server::of(theirs, Home::new(), &["--save", ""]);
+        let port = primary.port.to_string();
+        let replica = Server::with(&["--replicaof", "127.0.0.1", &port]);
+        let (mut writer, mut client) = (primary.client(), replica.client());
+        until("the link stands", || (client.info("master_link_status") == "up").then_some(()));
+        writer.line("SET a 1");
+        until("it is there", || (client.line("GET a") == "1").then_some(()));
+        assert_eq!(client.line("CLIENT PAUSE 1000000 WRITE"), "+OK");
+        let applied = client.info("slave_repl_offset");
+        writer.line("SET b 2");
+        until("it has come", || {
+            let offset = writer.info("master_repl_offset");
+            (client.info("slave_read_repl_offset") == offset).then_some(())
+        });
+        assert_eq!(client.info("slave_repl_offset"), applied);
+        assert_eq!(client.line("GET b"), "(null)");
+        assert_eq!(client.line("CLIENT UNPAUSE"), "+OK");
+        until("it is applied", || (client.line("GET b") == "2").then_some(()));
+    }
+}

@@ -1,7 +1,7 @@
 //! Redis's own tools work on our server as they are.
 
 use crate::client::request;
-use crate::server::Server;
+use crate::server::{HOLDFAST, Home, Program, Server, until};
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::thread;
@@ -90,4 +90,19 @@ fn redis_benchmark_measures() {
     }
     let mut client = server.client();
     assert_eq!(client.info("total_error_replies"), "0");
+}
+
+#[test]
+fn cli_goes_over_a_unix_socket() {
+    let home = Home::new();
+    let path = home.beside("server.sock").to_string_lossy().into_owned();
+    let server = Server::of(Program::Holdfast, home, &["--unixsocket", &path]);
+    until("the socket stands", || std::path::Path::new(&path).exists().then_some(()));
+    let cli = |arguments: &[&str]| {
+        let output = Command::new(HOLDFAST).arg("cli").args(arguments).output().expect("it runs");
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    };
+    assert_eq!(cli(&["-s", &path, "set", "a", "b"]), "OK\n");
+    assert_eq!(server.client().line("GET a"), "b");
+    assert!(cli(&["-s", "/nonexistent", "ping"]).starts_with("Could not connect to Redis at /non"));
 }

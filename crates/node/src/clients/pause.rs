@@ -32,6 +32,11 @@ impl Pause {
         self.until.is_some() || self.held != 0
     }
 
+    /// Whether a client has asked for it: then what a primary says waits too.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.until.is_some()
+    }
+
     /// Begins or ends to hold back requests that write, for a reason.
     pub(crate) fn hold(&mut self, reason: u8, on: bool) {
         if on {
@@ -114,9 +119,10 @@ impl Node {
 
     /// Runs what was held back, once there is no pause.
     pub(crate) fn go_on(&mut self, now: Now, out: &mut Out) {
-        if self.clients.pause.is_on() || self.clients.postponed.is_empty() {
+        if self.clients.pause.is_on() {
             return;
         }
+        self.resume_link(out);
         for (conn, requests) in std::mem::take(&mut self.clients.postponed) {
             let Some(mut session) = self.sessions.take(conn) else { continue };
             session.waiting = false;

@@ -4,13 +4,16 @@ use crate::execute::Turn;
 use crate::node::Node;
 use crate::replicate::Applier;
 use front::{Session, gate};
-use machine::{ConnId, Instant, Level, Now, Out};
+use machine::{Action, ConnId, Instant, Level, Now, Out};
 use replication::{Identity, Link, Notice, ReplicationId, Target, Terms};
 use wire::number;
 use wire::reply::Reply;
 
 /// Where tokens of the link's attempts to connect start, so that they are nobody else's.
 const LINK_TOKENS: u64 = 1 << 32;
+
+/// How much of the stream is taken in while a pause keeps it from being applied.
+const PAUSED_MOST: usize = 16 << 20;
 
 impl Node {
     /// REPLICAOF and SLAVEOF.
@@ -134,6 +137,15 @@ impl Node {
         }
     }
 
+    /// After a pause: what came meanwhile is applied.
+    pub(crate) fn resume_link(&mut self, out: &mut Out) {
+        if std::mem::take(&mut self.replication.chores.paused) > 0
+            && let Some(conn) = self.replication.link.as_ref().and_then(|link| link.conn())
+        {
+            out.act(Action::ResumeReads { conn });
+        }
+    }
+
     /// Takes note of when our primary was last heard.
     pub(crate) fn note_freshness(&mut self) {
         if let Some(link) = self.replication.link.as_ref().filter(|link| link.is_following()) {
@@ -199,6 +211,16 @@ impl Node {
                     break;
                 }
                 link.hear(now.mono);
+                if self.clients.pause.is_asked() {
+                    let kept = bytes.len() - at;
+                    self.replication.chores.paused = kept;
+                    if kept >= PAUSED_MOST
+                        && let Some(conn) = link.conn()
+                    {
+                        out.act(Action::PauseReads { conn });
+                    }
+                    break;
+                }
                 at += self.apply_stream(&bytes[at..], now, out);
                 break;
             }

@@ -64,6 +64,8 @@ pub(crate) struct Replication {
 pub(crate) struct Chores {
     /// Part of the stream was applied in this turn and not acknowledged yet.
     pub(crate) applied: bool,
+    /// Bytes of our primary's stream that wait for the end of a pause.
+    pub(crate) paused: usize,
     /// When a PING was last put into the stream.
     pub(crate) pinged: Instant,
     /// When replicas that wait for a snapshot were last sent an empty line.

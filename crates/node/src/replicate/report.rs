@@ -87,7 +87,8 @@ impl Node {
         let heard = now.mono.since(link.heard()).as_millis() / 1000;
         line("master_last_io_seconds_ago", &if up { heard as i64 } else { -1 });
         line("master_sync_in_progress", &u8::from(link.is_syncing()));
-        line("slave_read_repl_offset", &self.replication.end());
+        let paused = self.replication.chores.paused as u64;
+        line("slave_read_repl_offset", &(self.replication.end() + paused));
         line("slave_repl_offset", &self.replication.end());
         if let Some(progress) = link.progress() {
             let total = progress.total.unwrap_or(0);
