@@ -15,6 +15,8 @@ enum Op {
     Expire { key: u16, expires: Option<u16> },
     Append { key: u16, len: u16 },
     Fill { from: u16, count: u16 },
+    Thin { one_of: u8 },
+    Shrink { units: u8 },
     Clear,
     Start,
     Walk { units: u16 },
@@ -85,6 +87,18 @@ fuzz_target!(|ops: Vec<Op>| {
                     keyspace.edit(place, hash, &key).put(New::raw(b"filled"), None);
                     model.insert(key, (b"filled".to_vec(), None));
                 }
+            }
+            Op::Thin { one_of } => {
+                let one_of = usize::from(one_of).max(2);
+                let keys: Vec<Vec<u8>> = model.keys().cloned().collect();
+                for (_, key) in keys.iter().enumerate().filter(|(i, _)| i % one_of > 0) {
+                    let hash = keyspace.hash(key);
+                    assert!(keyspace.edit(place, hash, key).remove());
+                    model.remove(key);
+                }
+            }
+            Op::Shrink { units } => {
+                keyspace.shrink(u32::from(units));
             }
             Op::Clear => {
                 keyspace.clear(0);

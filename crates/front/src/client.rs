@@ -46,6 +46,8 @@ pub struct Figures {
     pub request: (usize, usize),
     /// Bytes of output in its buffer, and in shared pieces, and how many those are.
     pub output: (usize, usize, usize),
+    /// Bytes of memory that its output takes.
+    pub held: usize,
 }
 
 impl Figures {
@@ -57,8 +59,7 @@ impl Figures {
             + texts.iter().map(|text| text.capacity()).sum::<usize>()
             + input
             + session.transaction.footprint()
-            + self.output.0
-            + self.output.1
+            + self.held
     }
 }
 

@@ -163,7 +163,7 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         ready: supervisor::teller(&logs.process.face.supervised),
         post: post.clone(),
         address: control::NODE,
-        memory: Some(shell::allocator::report),
+        memory: Some(shell::allocator::ALLOCATOR),
         signals: true,
         ..Options::default()
     };

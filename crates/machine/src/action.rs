@@ -232,6 +232,8 @@ pub enum Action {
     },
     /// Starts the measurement of [`Vitals::max_turn_us`](crate::Vitals::max_turn_us) anew.
     ResetMaxTurn,
+    /// Has the allocator give back what it keeps and does not need, by and by.
+    PurgeMemory,
     /// The machine serves from now on: whoever started the process may want to know.
     Ready,
     /// Does nothing for a time after this call, as a process that hangs.

@@ -114,6 +114,8 @@ pub struct Vitals {
     pub memory_allocated: u64,
     /// Bytes the allocator holds in pages with something in them.
     pub memory_active: u64,
+    /// Bytes of physical memory that the allocator keeps.
+    pub memory_kept: u64,
     /// Bytes of the process in physical memory.
     pub memory_resident: u64,
     /// Physical memory of the host, in bytes.

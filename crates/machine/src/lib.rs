@@ -48,7 +48,7 @@ pub use event::{
     CloseReason, ConnId, Event, FileError, FileErrorKind, FileOutput, NetError, Peer, Signal,
     Vitals,
 };
-pub use out::{Out, Splice, Stopwatch};
+pub use out::{MemoryGauge, Out, Splice, Stopwatch};
 pub use output::{Gate, Output};
 pub use time::{Instant, Now, Span, UnixMicros};
 

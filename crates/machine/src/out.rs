@@ -13,6 +13,10 @@ pub enum Stopwatch {
     Virtual(u64),
 }
 
+/// Tells how many bytes the allocator has handed out, or 0 where that is unknown. Reading it costs
+/// a few nanoseconds.
+pub type MemoryGauge = fn() -> u64;
+
 /// Shared bytes to be put into a reply at a place in its buffer.
 pub struct Splice {
     /// After how many bytes of the buffer.
@@ -39,6 +43,7 @@ pub struct Out {
     tickets: u64,
     acknowledged: u64,
     stopwatch: Stopwatch,
+    memory: Option<MemoryGauge>,
     /// The least grave lines that are logged; none: nothing is.
     least: Option<Level>,
 }
@@ -126,6 +131,16 @@ impl Out {
         self.outputs.get(conn.0 as usize).map_or(0, Output::queued)
     }
 
+    /// Bytes of memory that the queue of `conn` takes.
+    pub fn footprint(&self, conn: ConnId) -> usize {
+        self.outputs.get(conn.0 as usize).map_or(0, Output::footprint)
+    }
+
+    /// Bytes of memory that only the queue of `conn` keeps: see [`Output::exclusive`].
+    pub fn exclusive(&self, conn: ConnId) -> usize {
+        self.outputs.get(conn.0 as usize).map_or(0, Output::exclusive)
+    }
+
     /// How the queue of `conn` is made up: see [`Output::shape`].
     pub fn shape(&self, conn: ConnId) -> (usize, usize, usize) {
         self.outputs.get(conn.0 as usize).map_or((0, 0, 0), Output::shape)
@@ -182,6 +197,14 @@ impl Out {
                 *now
             }
         }
+    }
+
+    /// Bytes that the allocator has handed out, as of now; none where the driver cannot tell. The
+    /// one fact that a machine may look at in the middle of a turn, because a turn may change it a
+    /// lot: limits of memory are checked against it.
+    #[inline]
+    pub fn memory(&self) -> Option<u64> {
+        self.memory.map(|read| read()).filter(|bytes| *bytes > 0)
     }
 
     /// How many ticks make a second.
@@ -270,8 +293,14 @@ impl Out {
             tickets: 0,
             acknowledged: 0,
             stopwatch,
+            memory: None,
             least: Some(Level::Debug),
         }
+    }
+
+    /// Sets where [`Out::memory`] comes from.
+    pub fn set_memory(&mut self, gauge: Option<MemoryGauge>) {
+        self.memory = gauge;
     }
 
     /// What the last `Received` consumed; resets it.

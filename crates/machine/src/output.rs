@@ -47,6 +47,31 @@ impl Output {
         (tail, self.queued.saturating_sub(tail), self.segments.len())
     }
 
+    /// Bytes of memory it takes: with room in its own buffers, and the shared bytes that wait.
+    pub fn footprint(&self) -> usize {
+        let pieces = self.segments.iter().map(|segment| match segment {
+            Segment::Own(bytes) => bytes.capacity(),
+            Segment::Shared(_, range) => range.len(),
+            Segment::Gate(_) => 0,
+        });
+        pieces.sum::<usize>() + self.tail.capacity() + self.list()
+    }
+
+    fn list(&self) -> usize {
+        self.segments.capacity() * size_of::<Segment>()
+    }
+
+    /// Bytes of memory that would be free without this queue: its own buffers, and shared bytes
+    /// that nothing else refers to any more, of which it may need a small part.
+    pub fn exclusive(&self) -> usize {
+        let pieces = self.segments.iter().map(|segment| match segment {
+            Segment::Own(bytes) => bytes.capacity(),
+            Segment::Shared(bytes, _) if Arc::strong_count(bytes) == 1 => bytes.len(),
+            Segment::Shared(..) | Segment::Gate(_) => 0,
+        });
+        pieces.sum::<usize>() + self.tail.capacity() + self.list()
+    }
+
     pub(crate) fn take_tail(&mut self) -> Vec<u8> {
         core::mem::take(&mut self.tail)
     }
@@ -134,6 +159,7 @@ impl Output {
                 recycle(bytes, pool);
             }
         }
+        self.end_list();
         self.written += n;
         if self.written == self.tail.len() {
             self.written = 0;
@@ -148,9 +174,18 @@ impl Output {
     /// Drops everything, as when the connection is gone.
     pub fn clear(&mut self, pool: &mut Vec<Vec<u8>>) {
         self.segments.clear();
+        self.end_list();
         self.written = 0;
         self.queued = 0;
         recycle(core::mem::take(&mut self.tail), pool);
+    }
+
+    /// The list of pieces is empty: if it has been long, its memory is given back.
+    fn end_list(&mut self) {
+        const KEEP: usize = 64;
+        if self.segments.capacity() > KEEP {
+            self.segments = VecDeque::new();
+        }
     }
 }
 
@@ -196,6 +231,26 @@ mod tests {
             assert_eq!(output.queued(), left.len());
         }
         assert_eq!(pool.len(), 2);
+    }
+
+    #[test]
+    fn memory_of_a_long_queue_is_given_back() {
+        let (mut output, mut pool) = (Output::default(), vec![]);
+        let shared: Arc<[u8]> = Arc::from(&b"shared"[..]);
+        for _ in 0..1000 {
+            own(&mut output, b"own");
+            output.share(Arc::clone(&shared), 0..6);
+        }
+        assert!(output.footprint() >= 9000 + 2000 * size_of::<Segment>());
+        let own = output.exclusive();
+        assert!(own >= 3000, "{own}");
+        output.share(Arc::from(vec![0; 5000]), 1..2);
+        assert_eq!(output.exclusive() - own, 5000);
+        output.advance(9001, &mut pool);
+        assert!(output.footprint() < 4096);
+        (0..1000).for_each(|_| output.share(Arc::clone(&shared), 0..6));
+        output.clear(&mut pool);
+        assert!(output.footprint() < 4096);
     }
 
     #[test]

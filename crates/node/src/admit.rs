@@ -75,7 +75,7 @@ type Gate = (u32, fn(Reasons) -> bool, &'static str);
 const LOADING: &str = "LOADING Redis is loading the dataset in memory";
 
 /// Gates and their errors, in the order in which Redis looks at them.
-const GATES: [Gate; 10] = [
+const GATES: [Gate; 11] = [
     (
         gate::PROTECTED,
         |reasons| !reasons.debug,
@@ -85,6 +85,7 @@ const GATES: [Gate; 10] = [
     ),
     (gate::AUTH, |_| true, "NOAUTH Authentication required."),
     (gate::SINGLE, |_| true, "ERR Command not allowed inside a transaction"),
+    (gate::MEMORY, |_| true, "OOM command not allowed when used memory > 'maxmemory'."),
     (
         gate::WRITE,
         |reasons| reasons.misconf,

@@ -4,6 +4,7 @@ use crate::admit::{self, Refused};
 use crate::node::Node;
 use front::{Login, Replies, Session, Spoken, gate};
 use machine::{Now, Out};
+use store::access::Stamp;
 use store::command::{Context, Data, Handler, Request};
 use store::keyspace::Place;
 use wire::command::{self, Command, CommandId};
@@ -34,6 +35,8 @@ pub(crate) struct Turn<'t> {
     pub(crate) buffer: &'t mut Vec<u8>,
     /// The stopwatch at the end of the last command.
     pub(crate) ticks: u64,
+    /// What keys are marked with when they are used.
+    pub(crate) stamp: Stamp,
 }
 
 /// One request, looked up. It goes by reference all the way to the handler: copying it right after
@@ -51,13 +54,15 @@ impl Node {
     /// Runs a request and writes its reply.
     #[inline]
     pub(crate) fn execute(&mut self, session: &mut Session, call: &Call<'_>, turn: &mut Turn<'_>) {
-        let row = match self.resolve(session, call, turn.now) {
+        let row = match self.resolve(session, call, turn) {
             Ok(row) => row,
             Err(_) if is_http(call) => return self.hang_up(session, turn),
             Err(refused) => return self.refuse(session, call, &refused, turn),
         };
         session.last = Some(row.id);
-        if (session.closed | self.closed) & self.specs[row.id as usize].demands != 0 {
+        // Whether there is memory has been seen to.
+        let closed = (session.closed | self.closed) & !gate::MEMORY;
+        if closed & self.specs[row.id as usize].demands != 0 {
             return self.detour(row, session, call, turn);
         }
         self.run(row, session, call, turn);
@@ -102,10 +107,10 @@ impl Node {
     /// The row of a request that may run.
     #[inline]
     fn resolve(
-        &self,
+        &mut self,
         session: &Session,
         call: &Call<'_>,
-        now: Now,
+        turn: &mut Turn<'_>,
     ) -> Result<&'static Command, Refused> {
         let args = call.request.args;
         let Some(row) = call.row.filter(|row| row.built) else {
@@ -127,9 +132,13 @@ impl Node {
             return Err(Refused::Because(front::wrong_arity(row)));
         }
         let mut demands = self.specs[row.id as usize].demands;
-        let shut = self.stages.admit && (session.closed | self.closed) & demands != 0;
+        let mut shut = self.stages.admit && (session.closed | self.closed) & demands != 0;
         if shut {
             demands |= admit::demands_of_queue(row.id, session);
+            demands = self.weigh_memory(row.id, demands, session, turn);
+            shut = (session.closed | self.closed) & demands != 0;
+        }
+        if shut {
             // A cluster sends a request on before it looks at what may be done here: a replica
             // says where to write, not that nobody writes to it.
             let first = gate::PROTECTED | gate::AUTH | gate::SINGLE | gate::LOADED;
@@ -138,9 +147,9 @@ impl Node {
         }
         if self.clustering.is_some() && demands & gate::KEYS != 0 {
             if row.id == CommandId::Exec {
-                self.route_queue(session, now.mono)?;
+                self.route_queue(session, turn.now.mono)?;
             } else {
-                self.route(row, args, call.slot, session, now.mono)?;
+                self.route(row, args, call.slot, session, turn.now.mono)?;
             }
         }
         if shut {
@@ -304,7 +313,7 @@ impl Node {
                 keyspace: &mut self.data.keyspace,
                 place,
                 now,
-                access: (now / 1000) as u32 & 0x00FF_FFFF,
+                access: turn.stamp,
                 expired: self.data.expired,
                 effects: &mut self.data.effects,
                 counters: &mut self.data.counters,

@@ -56,7 +56,7 @@ impl Node {
             "persistence" => {
                 self.persistence_section(now, &mut field);
             }
-            "stats" => self.stats_section(&mut field),
+            "stats" => self.stats_section(now, &mut field),
             "replication" => {
                 for line in self.replication_section(now).lines() {
                     if let Some((name, value)) = line.split_once(':') {
@@ -115,36 +115,6 @@ impl Node {
         field("total_blocking_keys_on_nokey", &0);
     }
 
-    fn memory_section(&self, field: &mut Field<'_>) {
-        let vitals = &self.vitals;
-        field("used_memory", &vitals.memory_allocated);
-        field("used_memory_human", &human(vitals.memory_allocated));
-        field("used_memory_rss", &vitals.memory_resident);
-        field("used_memory_rss_human", &human(vitals.memory_resident));
-        let peak = self.statistics.memory_peak;
-        field("used_memory_peak", &peak);
-        field("used_memory_peak_human", &human(peak));
-        field("total_system_memory", &vitals.memory_total);
-        field("total_system_memory_human", &human(vitals.memory_total));
-        let dataset: usize = (0..self.data.keyspace.databases())
-            .flat_map(|db| self.data.keyspace.tables(db))
-            .map(|(_, table)| table.footprint())
-            .sum();
-        field("used_memory_dataset", &dataset);
-        field("allocator_allocated", &vitals.memory_allocated);
-        field("allocator_active", &vitals.memory_active);
-        let used = vitals.memory_allocated.max(1) as f64;
-        let ratio = vitals.memory_resident as f64 / used;
-        field("mem_fragmentation_ratio", &format!("{ratio:.2}"));
-        let backlog = self.replication.backlog.as_ref();
-        let shared = backlog.map_or(0, |backlog| backlog.footprint());
-        let limit = self.config.repl_backlog_size as usize;
-        field("mem_replication_backlog", &shared.min(limit));
-        field("mem_total_replication_buffers", &shared);
-        field("mem_clients_normal", &self.census().memory);
-        field("mem_allocator", &"jemalloc");
-    }
-
     fn persistence_section(&self, now: Now, field: &mut Field<'_>) {
         let persist = &self.persist;
         let saving = persist.export.is_some();
@@ -182,7 +152,7 @@ impl Node {
         }
     }
 
-    fn stats_section(&self, field: &mut Field<'_>) {
+    fn stats_section(&self, now: Now, field: &mut Field<'_>) {
         let statistics = &self.statistics;
         field("total_connections_received", &statistics.connections);
         field("total_commands_processed", &statistics.processed);
@@ -199,7 +169,10 @@ impl Node {
         field("sync_partial_ok", &partial);
         field("sync_partial_err", &refused);
         field("expired_keys", &self.data.counters.expired);
-        field("evicted_keys", &0);
+        field("evicted_keys", &self.data.memory.evicted);
+        let [total, current] = self.data.memory.exceeded_millis(now);
+        field("total_eviction_exceeded_time", &total);
+        field("current_eviction_exceeded_time", &current);
         field("keyspace_hits", &self.data.counters.hits);
         field("keyspace_misses", &self.data.counters.misses);
         // Nothing here forks, and there are no channels yet.
@@ -267,10 +240,11 @@ impl Node {
     }
 }
 
-type Field<'f> = dyn FnMut(&str, &dyn std::fmt::Display) + 'f;
+/// Takes a name and its value.
+pub(crate) type Field<'f> = dyn FnMut(&str, &dyn std::fmt::Display) + 'f;
 
 /// A number of bytes as Redis abbreviates it.
-fn human(bytes: u64) -> String {
+pub(crate) fn human(bytes: u64) -> String {
     const UNITS: [(&str, u32); 4] = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
     for (unit, shift) in UNITS {
         if bytes >= 1 << shift {

@@ -34,6 +34,7 @@ impl Node {
             return out.consumed(bytes.len());
         };
         if session.waiting {
+            session.decoder.set_unread(bytes.len());
             if bytes.len() >= KEPT {
                 out.act(Action::PauseReads { conn });
             }
@@ -43,9 +44,11 @@ impl Node {
         let before = buffer.len();
         session.active = now.mono;
         let ticks = if self.stages.clock { out.ticks() } else { 0 };
-        let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
+        let stamp = self.stamp(now);
+        let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
         let consumed = self.requests(&mut session, bytes, &mut turn);
         out.consumed(consumed);
+        session.decoder.set_unread(bytes.len() - consumed);
         self.hand_over(session, buffer, before, out);
     }
 

@@ -19,6 +19,7 @@ mod intake;
 mod latency;
 mod listening;
 mod lolwut;
+mod memory;
 mod node;
 mod persist;
 mod rates;

@@ -5,6 +5,7 @@ use crate::clustering::Clustering;
 use crate::config::{Allowed, Config};
 use crate::execute::{Spec, specs};
 use crate::listening::Listeners;
+use crate::memory::Memory;
 use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
@@ -17,6 +18,7 @@ use machine::{
     Signal, Span, Splice, Ticket, Vitals,
 };
 use replication::Target;
+use store::access::Frequency;
 use store::command::{Counters, Expired};
 use store::effects::Effects;
 use store::keyspace::Keyspace;
@@ -82,6 +84,8 @@ pub(crate) struct Store {
     pub(crate) expired: Expired,
     /// Those of the transaction that runs.
     pub(crate) pending: Option<Pending>,
+    /// How much memory it takes, and may take.
+    pub(crate) memory: Memory,
 }
 
 /// Units of active expiry in one portion: a unit looks at twenty keys.
@@ -113,7 +117,8 @@ impl Node {
         let databases = if clustered { 1 } else { setup.config.databases };
         let keyspace = Keyspace::new(databases, clustered, setup.secret);
         let clustering = clustered.then(|| Clustering::new(setup.control));
-        let replication = Replication::new(seed(&setup.run_id));
+        let seed = seed(&setup.run_id);
+        let (replication, frequency) = (Replication::new(seed), Frequency::new(!seed));
         Node {
             run_id: setup.run_id,
             stages: setup.stages,
@@ -121,12 +126,13 @@ impl Node {
             data: Store {
                 keyspace,
                 effects: Effects::default(),
-                counters: Counters::default(),
+                counters: Counters { frequency, ..Counters::default() },
                 splices: Vec::new(),
                 changes: 0,
                 stream: Vec::new(),
                 expired: Expired::Delete,
                 pending: None,
+                memory: Memory::default(),
             },
             statistics: Statistics::new(1),
             slowlog: Slowlog::default(),
@@ -152,6 +158,7 @@ impl Node {
         self.set_log_level(out);
         self.statistics.set_rate(out.ticks_per_second());
         self.set_slow_ticks();
+        self.start_memory(out);
         // Replies wait for the end of the turn, where the lease is looked at once more.
         out.hold_writes(self.clustering.is_some());
         self.start_loading(now, out);
@@ -220,14 +227,24 @@ impl Node {
         self.sessions.open(conn, peer.clone(), now.mono, authenticated);
     }
 
-    fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
+    pub(crate) fn signal(&mut self, signal: Signal, now: Now, out: &mut Out) {
         let process = &self.config.process;
         let (name, words) = match signal {
             Signal::Interrupt => ("SIGINT", &process.on_sigint),
             Signal::Terminate => ("SIGTERM", &process.on_sigterm),
         };
         let exit = Exit::from_words(words);
+        if signal == Signal::Interrupt && self.persist.exit_after.take().is_some() {
+            out.log(Level::Warning, format_args!("You insist... exiting now."));
+            self.give_up_save(out);
+            return out.act(Action::Exit { status: 1 });
+        }
         out.log(Level::Notice, format_args!("Received {name} scheduling shutdown..."));
+        if self.clients.switches.no_cron {
+            // Redis looks at signals in its cron: until that goes on, SHUTDOWN ABORT can undo it.
+            self.clients.switches.signal = Some(signal);
+            return;
+        }
         self.shut_down(exit, now, out);
     }
 
@@ -240,6 +257,7 @@ impl Node {
         if units > 0 && self.persist.export.is_none() {
             self.expire(units.min(EXPIRE_UNITS), now, out);
         }
+        self.keep_limit(units, now, out);
         self.check_lease(now, out);
         self.emit_stream(now, out);
         self.check_failover(now, out);
@@ -254,11 +272,7 @@ impl Node {
         self.close_gates();
         let discarded = self.data.keyspace.take_discarded();
         if !discarded.is_empty() {
-            // Freeing millions of entries takes long; another thread has the time.
-            out.offload(Box::new(move || {
-                drop(discarded);
-                Box::new(())
-            }));
+            self.free(discarded, out);
         }
     }
 
@@ -301,7 +315,8 @@ impl Node {
         let special = if special { gate::ALL } else { 0 };
         let open = self.config.process.debug_command == Allowed::Yes;
         let protected = if open { 0 } else { gate::PROTECTED };
-        self.closed = protected | loading | misconf | self.role_gates() | special;
+        self.closed =
+            protected | loading | misconf | self.role_gates() | self.memory_gate() | special;
         self.data.expired =
             if paused || self.replication.link.is_some() { Expired::Hide } else { Expired::Delete };
     }
@@ -312,6 +327,7 @@ impl Node {
         self.check_save_points(now, out);
         self.expire(EXPIRE_UNITS, now, out);
         self.expire_own(now);
+        self.shrink_tables();
         self.check_replicas(now, out);
         self.check_backlog(now, out);
         self.heartbeat(now);
@@ -366,7 +382,10 @@ impl Machine for Node {
             }
             Event::Signal(signal) => self.signal(signal, now, out),
             Event::FileDone { ticket, result } => self.file_done(ticket, result, now, out),
-            Event::JobDone { ticket, result } => self.job_done(ticket, result, now, out),
+            Event::JobDone { ticket, result } => {
+                self.data.memory.freed(ticket);
+                self.job_done(ticket, result, now, out);
+            }
             Event::Wake => self.wake(now, out),
             Event::Connected { conn, token, .. } => self.link_connected(token, conn, now, out),
             Event::ConnectFailed { token, why } => {

@@ -38,12 +38,15 @@ impl Node {
                 reply.bulk((now.wall.0 % 1_000_000).to_string().as_bytes());
             }
             CommandId::Info => {
+                self.measure_memory(turn.out);
                 let text = self.info(&args[1..], now);
                 reply.verbatim(*b"txt", text.as_bytes());
             }
             CommandId::ConfigGet => config_get(&self.settings(), &args[2..], reply),
             CommandId::ConfigResetstat => {
                 self.statistics.reset();
+                self.data.counters.reset();
+                self.data.memory.reset();
                 self.replication.syncs = [0; 3];
                 self.vitals.max_turn_us = 0;
                 turn.out.act(Action::ResetMaxTurn);
@@ -78,7 +81,10 @@ impl Node {
     ) -> bool {
         match id {
             CommandId::Shutdown => self.shutdown(&args[1..], session, turn),
-            CommandId::ConfigSet => self.config_set(&args[2..], session, turn),
+            CommandId::ConfigSet => {
+                self.config_set(&args[2..], session, turn);
+                turn.stamp = self.stamp(turn.now);
+            }
             CommandId::ConfigRewrite => self.config_rewrite(session, turn),
             CommandId::Replconf => self.replconf(args, session, turn),
             CommandId::Psync => self.psync(args, session, turn),
@@ -102,6 +108,7 @@ impl Node {
             id => match command::get(id).parent {
                 Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
                 Some(CommandId::Client) => self.client_command(id, session, args, turn),
+                Some(CommandId::Memory) => self.memory_command(id, session.protocol, turn),
                 Some(CommandId::Latency) => self.latency_command(id, session, args, turn),
                 _ => return false,
             },
@@ -215,9 +222,11 @@ impl Node {
 
     /// Goes on with other settings.
     pub(crate) fn adopt(&mut self, config: config::Config, out: &mut Out) {
-        self.config = config;
+        let limit = config.memory.limit;
+        let changed = limit != std::mem::replace(&mut self.config, config).memory.limit;
         self.config.repl_backlog_size = self.config.repl_backlog_size.max(MIN_BACKLOG);
         self.set_slow_ticks();
+        self.obey_memory(changed, out);
         self.close_gates();
         self.set_log_level(out);
         if let Some(backlog) = &mut self.replication.backlog {

@@ -8,8 +8,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Bytes in a full chunk: a sixteenth of the backlog's size at its making, within these bounds.
-const CHUNK: (u64, u64) = (16 << 10, 64 << 10);
+/// Bytes in a full chunk: a sixteenth of the backlog's size at its making, within these bounds;
+/// with the two counts in front of them, exactly what allocators have a size for.
+const CHUNK: (u64, u64) = ((16 << 10) - COUNTS, (64 << 10) - COUNTS);
+/// Bytes that shared bytes begin with.
+const COUNTS: u64 = 2 * size_of::<usize>() as u64;
 
 /// See the module's documentation.
 pub struct Backlog {

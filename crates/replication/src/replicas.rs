@@ -251,6 +251,11 @@ impl Replicas {
             while out.queued(*conn) < AHEAD
                 && let Some(piece) = backlog.at(replica.position)
             {
+                // A copy would only wait, and a chunk that is nearly all copied be kept for its
+                // rest: it waits in the backlog, until it is full or what is queued has gone.
+                if matches!(piece, Piece::Fresh(_)) && out.queued(*conn) > 0 {
+                    break;
+                }
                 replica.position += piece.len() as u64;
                 match piece {
                     Piece::Shared(bytes, range) => out.chunk(*conn, bytes, range),

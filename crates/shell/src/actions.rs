@@ -52,6 +52,11 @@ impl<M: Machine> Driver<M> {
             Action::Mail { to, letter } => self.post.send(self.address, to, letter),
             Action::Log { level, text } => (self.told.log)(level, &text),
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            Action::PurgeMemory => {
+                if let Some(allocator) = self.told.memory {
+                    (allocator.purge)();
+                }
+            }
             Action::Ready => (self.told.ready)(),
             Action::Stall { span } => std::thread::sleep(Duration::from_nanos(span.0)),
             Action::Crash { how } => crash::happen(how),

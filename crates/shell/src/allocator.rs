@@ -12,11 +12,14 @@
 
 mod ahead;
 
+pub(crate) use ahead::count_this_thread;
 pub use ahead::keep_memory_ready;
 
+use crate::options::Allocator;
 use std::alloc::{GlobalAlloc, Layout};
-use tikv_jemalloc_ctl::{epoch, stats};
-use tikv_jemalloc_sys::{MALLOCX_ALIGN, MALLOCX_ZERO, mallocx, rallocx, sdallocx};
+use std::ptr::null_mut;
+use tikv_jemalloc_ctl::{epoch, raw, stats};
+use tikv_jemalloc_sys::{MALLOCX_ALIGN, MALLOCX_ZERO, mallctl, mallocx, rallocx, sdallocx};
 
 /// What jemalloc guarantees without being asked.
 const NATURAL_ALIGN: usize = 8;
@@ -24,7 +27,7 @@ const NATURAL_ALIGN: usize = 8;
 struct Jemalloc;
 
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static GLOBAL: Jemalloc = Jemalloc;
 
 /// Read by jemalloc before the first allocation.
 #[unsafe(export_name = "_rjem_malloc_conf")]
@@ -65,24 +68,36 @@ unsafe impl GlobalAlloc for Jemalloc {
     }
 }
 
-/// Bytes handed out, and bytes in active pages, as of the last call. Zeros when the allocator does
-/// not tell.
+/// The allocator as drivers know it.
+pub const ALLOCATOR: Allocator =
+    Allocator { report, allocated: ahead::allocated, purge: ahead::purge };
+
+/// Bytes handed out, bytes in active pages, and bytes kept in physical memory, as of the last call.
+/// Zeros when the allocator does not tell.
 ///
 /// Adding them up can take a millisecond, so the thread that looks after memory does it, if there
 /// is one.
-pub fn report() -> (u64, u64) {
-    match ahead::last_report() {
-        Some(report) => report,
-        None => measure(),
-    }
+fn report() -> [u64; 3] {
+    ahead::last_report().unwrap_or_else(measure)
 }
 
-fn measure() -> (u64, u64) {
-    let read = || -> tikv_jemalloc_ctl::Result<(usize, usize)> {
+fn measure() -> [u64; 3] {
+    let read = || -> tikv_jemalloc_ctl::Result<[usize; 3]> {
         epoch::advance()?;
-        Ok((stats::allocated::read()?, stats::active::read()?))
+        // What threads keep at hand for themselves counts as handed out otherwise.
+        // SAFETY: the name is terminated, and the figure is a `size_t`.
+        let at_hand: usize = unsafe { raw::read(b"stats.arenas.4096.tcache_bytes\0")? };
+        let allocated = stats::allocated::read()?.saturating_sub(at_hand);
+        Ok([allocated, stats::active::read()?, stats::resident::read()?])
     };
-    read().map_or((0, 0), |(allocated, active)| (allocated as u64, active as u64))
+    read().map_or([0; 3], |figures| figures.map(|figure| figure as u64))
+}
+
+/// Has the allocator give unused pages back.
+fn purge() {
+    let name = c"arena.4096.purge";
+    // SAFETY: the name is terminated; it takes no value and gives none.
+    unsafe { mallctl(name.as_ptr(), null_mut(), null_mut(), null_mut(), 0) };
 }
 
 #[cfg(test)]
@@ -99,8 +114,8 @@ mod tests {
     #[test]
     fn what_is_handed_out_is_reported() {
         // Other tests allocate and free meanwhile: more than all of them together.
-        let before = super::measure().0;
+        let before = super::measure()[0];
         let held = vec![1u8; 256 << 20];
-        assert!(super::measure().0 >= before + held.len() as u64 / 2);
+        assert!(super::measure()[0] >= before + held.len() as u64 / 2);
     }
 }

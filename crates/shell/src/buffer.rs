@@ -15,7 +15,10 @@ pub(crate) fn fill(
     most: usize,
     stream: &mut impl Stream,
 ) -> io::Result<usize> {
-    buffer.reserve(most);
+    if buffer.capacity() - buffer.len() < most {
+        // A long request is kept in here: doubling would take twice its length.
+        buffer.reserve_exact(most.max(buffer.len() / 4));
+    }
     let n = stream.read(&mut buffer.spare_capacity_mut()[..most])?;
     assert!(n <= most);
     // SAFETY: the first `n` spare bytes have just been written, and `n` is within the capacity.

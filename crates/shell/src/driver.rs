@@ -7,7 +7,7 @@ use crate::conn::Conns;
 use crate::files::Files;
 use crate::notes::{Note, Notes, Notifier, notes};
 use crate::offload::Offload;
-use crate::options::{LogSink, MemoryReport, Options};
+use crate::options::{Allocator, LogSink, Options};
 use crate::signals::Signals;
 use crate::{Post, vitals};
 use machine::{
@@ -42,7 +42,7 @@ pub(crate) enum Later {
 pub(crate) struct Told {
     pub(crate) log: LogSink,
     pub(crate) ready: Box<dyn FnMut() + Send>,
-    memory: Option<MemoryReport>,
+    pub(crate) memory: Option<Allocator>,
 }
 
 /// Runs one machine on the calling thread.
@@ -100,9 +100,11 @@ impl<M: Machine> Driver<M> {
             false => None,
         };
         options.post.open(options.address, notifier.clone());
+        let mut out = Out::new(stopwatch());
+        out.set_memory(options.memory.map(|allocator| allocator.allocated));
         Ok(Driver {
             machine,
-            out: Out::new(stopwatch()),
+            out,
             now: Now::default(),
             clock: Clock::new(),
             poll,

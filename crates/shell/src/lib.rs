@@ -35,6 +35,6 @@ mod writing;
 pub use clock::stopwatch;
 pub use driver::Driver;
 pub use log::{RedisLog, Role};
-pub use options::{LogSink, MemoryReport, Options};
+pub use options::{Allocator, LogSink, Options};
 pub use post::Post;
 pub use sys::raise_open_files;

@@ -1,5 +1,6 @@
 //! Threads beside the machine: pure jobs and name look-ups.
 
+use crate::allocator::count_this_thread;
 use crate::notes::{Note, Notifier};
 use machine::{Job, Ticket, Token};
 use std::io;
@@ -27,8 +28,15 @@ impl Offload {
         thread::Builder::new().name("jobs".into()).spawn(move || {
             let _guard = AbortOnPanic;
             give_way(10);
+            let counted = count_this_thread();
             for (ticket, job) in receiver {
                 notifier.send(Note::JobDone(ticket, job()));
+            }
+            if counted {
+                // Its counters are still read.
+                loop {
+                    thread::park();
+                }
             }
         })?;
         Ok(Offload(sender))

@@ -8,8 +8,16 @@ use std::time::Duration;
 /// Takes log lines.
 pub type LogSink = Box<dyn FnMut(Level, &str) + Send>;
 
-/// Tells how many bytes the allocator has handed out, and how many it holds in active pages.
-pub type MemoryReport = fn() -> (u64, u64);
+/// What the allocator tells and does.
+#[derive(Clone, Copy)]
+pub struct Allocator {
+    /// Bytes handed out, bytes in active pages, and bytes kept in physical memory.
+    pub report: fn() -> [u64; 3],
+    /// Bytes handed out, at little cost; 0: unknown.
+    pub allocated: machine::MemoryGauge,
+    /// Gives back pages that are not needed, by and by.
+    pub purge: fn(),
+}
 
 /// What a driver is told when it is made.
 pub struct Options {
@@ -17,8 +25,8 @@ pub struct Options {
     pub log: LogSink,
     /// Called when the machine says that it serves.
     pub ready: Box<dyn FnMut() + Send>,
-    /// The allocator's figures, if the program knows them.
-    pub memory: Option<MemoryReport>,
+    /// The allocator, if the program knows it.
+    pub memory: Option<Allocator>,
     /// The registry through which machines of this process reach each other.
     pub post: Post,
     /// This driver's own address in it.

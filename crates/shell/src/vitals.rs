@@ -1,6 +1,6 @@
 //! Facts about the process and its host.
 
-use crate::options::MemoryReport;
+use crate::options::Allocator;
 use crate::sys;
 use machine::Vitals;
 
@@ -24,7 +24,7 @@ pub(crate) fn constants() -> Vitals {
 }
 
 /// Measures what changes. Call it on the machine's thread.
-pub(crate) fn measure(vitals: &mut Vitals, memory: Option<MemoryReport>) {
+pub(crate) fn measure(vitals: &mut Vitals, memory: Option<Allocator>) {
     let (process, thread) = (sys::process_time(), sys::thread_time());
     vitals.cpu_system_us = process.system;
     vitals.cpu_user_us = process.user;
@@ -32,8 +32,8 @@ pub(crate) fn measure(vitals: &mut Vitals, memory: Option<MemoryReport>) {
     vitals.cpu_user_thread_us = thread.user;
     vitals.memory_resident = memory_resident();
     // Without an allocator's report the resident size is the nearest figure there is.
-    (vitals.memory_allocated, vitals.memory_active) =
-        memory.map_or((vitals.memory_resident, vitals.memory_resident), |report| report());
+    [vitals.memory_allocated, vitals.memory_active, vitals.memory_kept] =
+        memory.map_or([vitals.memory_resident; 3], |allocator| (allocator.report)());
 }
 
 #[cfg(target_os = "linux")]

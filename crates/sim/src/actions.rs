@@ -63,6 +63,8 @@ impl Process {
                 core.record(Some(self.host), format!("machine {} {level:?}: {text}", self.id));
             }
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
+            // There is no allocator of its own.
+            Action::PurgeMemory => {}
             Action::Ready => {}
             Action::Stall { span } => self.stall(span.0, core),
             Action::Crash { .. } => self.end.exit = Some(128 + 11),

@@ -85,7 +85,8 @@ fn sampled_due(table: &Table, number: u64, now: u64, key: &mut Vec<u8>) -> bool 
     due
 }
 
-fn next(place: Place, slots: u32, databases: u32) -> Place {
+/// The next table, around all databases.
+pub(crate) fn next(place: Place, slots: u32, databases: u32) -> Place {
     let slot = u32::from(place.slot()) + 1;
     if slot < slots {
         return Place::new(place.db(), slot as u16);

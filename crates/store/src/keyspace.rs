@@ -1,5 +1,6 @@
 //! Databases, their tables, and the snapshot that walks over them.
 
+use crate::evict::Pool;
 pub use crate::expire::Cycle;
 use crate::fenwick::Fenwick;
 use crate::random::Random;
@@ -54,6 +55,10 @@ pub struct Keyspace {
     pub(crate) scratch: Vec<u8>,
     /// Where the search for expired keys goes on.
     pub(crate) cycle: Place,
+    /// Keys that may be the next to be evicted.
+    pub(crate) pool: Pool,
+    /// Where the search for tables that can shrink goes on.
+    shrinking: (Place, u64),
 }
 
 /// The tables of one database.
@@ -74,6 +79,8 @@ struct Slotted {
 /// edit ends. Whoever asks brings the counts of those slots up to date first.
 struct Counts {
     tree: Fenwick,
+    /// The same of keys with an expiry, from the first time on that somebody asks.
+    volatile: Option<Fenwick>,
     stale: Box<[u64; SLOTS / 64]>,
 }
 
@@ -81,7 +88,8 @@ impl Slotted {
     fn new() -> Self {
         let mut tables = Vec::new();
         tables.resize_with(SLOTS, || None);
-        let counts = Counts { tree: Fenwick::new(SLOTS), stale: Box::new([0; SLOTS / 64]) };
+        let stale = Box::new([0; SLOTS / 64]);
+        let counts = Counts { tree: Fenwick::new(SLOTS), volatile: None, stale };
         Slotted { tables, counts }
     }
 
@@ -96,11 +104,23 @@ impl Slotted {
             while *stale != 0 {
                 let slot = word * 64 + stale.trailing_zeros() as usize;
                 *stale &= *stale - 1;
-                let count = self.tables[slot].as_ref().map_or(0, |table| table.len());
-                self.counts.tree.set(slot, count as u64);
+                let table = self.tables[slot].as_ref();
+                self.counts.tree.set(slot, table.map_or(0, |table| table.len() as u64));
+                if let Some(tree) = &mut self.counts.volatile {
+                    tree.set(slot, table.map_or(0, |table| table.volatile_len() as u64));
+                }
             }
         }
         &self.counts.tree
+    }
+
+    fn volatile_counts(&mut self) -> &Fenwick {
+        if self.counts.volatile.is_none() {
+            self.counts.stale.fill(u64::MAX);
+            self.counts.volatile = Some(Fenwick::new(SLOTS));
+        }
+        self.counts();
+        self.counts.volatile.get_or_insert_with(|| Fenwick::new(SLOTS))
     }
 }
 
@@ -115,7 +135,10 @@ enum Item {
 impl Keyspace {
     /// `databases` empty databases; with `slotted`, one table a slot.
     pub fn new(databases: u32, slotted: bool, secret: [u8; 16]) -> Self {
-        let hasher = Hasher::new(secret);
+        Self::empty(databases, slotted, Hasher::new(secret), Random::from_secret(secret))
+    }
+
+    fn empty(databases: u32, slotted: bool, hasher: Hasher, random: Random) -> Self {
         let databases = (0..databases).map(|db| Database::new(slotted, hasher, db)).collect();
         Keyspace {
             databases,
@@ -126,9 +149,11 @@ impl Keyspace {
             expected: 0,
             handed_over: 0,
             discarded: Vec::new(),
-            random: Random::from_secret(secret),
+            random,
             scratch: Vec::new(),
             cycle: Place::default(),
+            pool: Pool::default(),
+            shrinking: Default::default(),
         }
     }
 
@@ -136,6 +161,10 @@ impl Keyspace {
     #[inline]
     pub fn hash(&self, key: &[u8]) -> Hash {
         self.hasher.hash(key)
+    }
+
+    pub(crate) fn hasher(&self) -> Hasher {
+        self.hasher
     }
 
     /// How many databases there are.
@@ -253,6 +282,27 @@ impl Keyspace {
         table.random(|| random.number()).map(|entry| (Place::new(db, slot), entry))
     }
 
+    /// As [`Keyspace::count`], of keys with an expiry.
+    pub(crate) fn count_volatile(&mut self, db: u32) -> u64 {
+        match &mut self.databases[db as usize] {
+            Database::Whole(table) => table.volatile_len() as u64,
+            Database::Slotted(slots) => slots.volatile_counts().total(),
+        }
+    }
+
+    /// A table of a database, drawn by how many keys, or keys with an expiry, it has.
+    pub(crate) fn random_table(&mut self, db: u32, volatile: bool) -> Option<(Place, &Table)> {
+        let random = &mut self.random;
+        match &mut self.databases[db as usize] {
+            Database::Whole(table) => Some((Place::new(db, 0), table)),
+            Database::Slotted(slots) => {
+                let counts = if volatile { slots.volatile_counts() } else { slots.counts() };
+                let slot = counts.find(random.below(counts.total())).min(SLOTS - 1);
+                Some((Place::new(db, slot as u16), slots.tables[slot].as_deref()?))
+            }
+        }
+    }
+
     /// Whether there is one table a slot.
     pub fn is_slotted(&self) -> bool {
         matches!(self.databases.first(), Some(Database::Slotted(_)))
@@ -308,21 +358,8 @@ impl Keyspace {
 
     /// An empty keyspace of the same shape, for data that is to take this one's place.
     pub fn sibling(&mut self) -> Self {
-        let slotted = self.is_slotted();
-        let databases = 0..self.databases();
-        Keyspace {
-            databases: databases.map(|db| Database::new(slotted, self.hasher, db)).collect(),
-            hasher: self.hasher,
-            snapshot: Snapshot::default(),
-            walk: Vec::new(),
-            position: 0,
-            expected: 0,
-            handed_over: 0,
-            discarded: Vec::new(),
-            random: Random::new(self.random.number()),
-            scratch: Vec::new(),
-            cycle: Place::default(),
-        }
+        let random = Random::new(self.random.number());
+        Self::empty(self.databases(), self.is_slotted(), self.hasher, random)
     }
 
     /// Takes the data of a sibling in the place of its own, which goes where [`Keyspace::clear`]
@@ -353,6 +390,51 @@ impl Keyspace {
                 *item = Item::Owned(table);
             }
             None => self.discarded.push(*table),
+        }
+    }
+
+    /// Looks for tables that have become too large for what they hold, and gives buckets back, in
+    /// at most `units` steps; how many bytes. Goes on next time where it stops.
+    pub fn shrink(&mut self, units: u32) -> usize {
+        /// Tables that need nothing are passed over, so many in a step.
+        const SKIPS: u32 = 64;
+        let mut steps = units.saturating_mul(SKIPS);
+        let slots = if self.is_slotted() { SLOTS as u32 } else { 1 };
+        let mut tables = u64::from(self.databases()) * u64::from(slots);
+        let mut bytes = 0;
+        while steps > 0 && tables > 0 {
+            let (place, position) = self.shrinking;
+            let table = match &mut self.databases[place.db() as usize] {
+                Database::Whole(table) => Some(&mut **table),
+                Database::Slotted(slots) => slots.tables[place.slot() as usize].as_deref_mut(),
+            };
+            let empty = table.as_ref().is_some_and(|table| table.is_empty());
+            if empty && slots > 1 && !self.snapshot.is_running() {
+                bytes += self.drop_slot_table(place);
+            } else if let Some(table) = table.filter(|table| table.is_sparse()) {
+                steps = steps.saturating_sub(SKIPS);
+                let before = table.overhead();
+                let (next, _) = table.shrink(position, &mut self.snapshot);
+                bytes += before.saturating_sub(table.overhead());
+                self.shrinking.1 = next;
+                if next != 0 {
+                    continue;
+                }
+            }
+            steps = steps.saturating_sub(1);
+            tables -= 1;
+            self.shrinking = (crate::expire::next(place, slots, self.databases()), 0);
+        }
+        bytes
+    }
+
+    /// Lets go of a slot's table; how many bytes that saves.
+    fn drop_slot_table(&mut self, place: Place) -> usize {
+        match &mut self.databases[place.db() as usize] {
+            Database::Whole(_) => 0,
+            Database::Slotted(slots) => {
+                slots.changing(place.slot()).take().map_or(0, |table| table.overhead())
+            }
         }
     }
 

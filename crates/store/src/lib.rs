@@ -4,9 +4,11 @@
 //! arranges tables into databases and slots; [`command`] holds the handlers.
 #![deny(unsafe_code)]
 
+pub mod access;
 pub mod command;
 pub mod digest;
 pub mod effects;
+pub mod evict;
 mod expire;
 mod fenwick;
 pub mod keyspace;

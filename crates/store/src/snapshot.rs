@@ -48,6 +48,8 @@ pub struct Record<'a> {
     pub key: &'a [u8],
     /// Expiry in Unix milliseconds.
     pub expires: Option<u64>,
+    /// Access bits.
+    pub access: u32,
     /// Value.
     pub value: View<'a>,
 }
@@ -145,7 +147,7 @@ impl Snapshot {
     }
 }
 
-const HEADER: usize = 1 + 4 + 8 + 4 + 4;
+const HEADER: usize = 1 + 4 + 8 + 4 + 4 + 4;
 
 impl Records {
     fn with_room() -> Self {
@@ -174,6 +176,7 @@ impl Records {
         self.bytes.push(form);
         self.bytes.extend_from_slice(&db.to_le_bytes());
         self.bytes.extend_from_slice(&entry.expires().unwrap_or(u64::MAX).to_le_bytes());
+        self.bytes.extend_from_slice(&entry.access().to_le_bytes());
         self.bytes.extend_from_slice(&(key.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
         self.bytes.extend_from_slice(key);
@@ -198,6 +201,7 @@ impl Records {
             let (form, tail) = rest.split_first()?;
             let (db, tail) = tail.split_first_chunk()?;
             let (expires, tail) = tail.split_first_chunk()?;
+            let (access, tail) = tail.split_first_chunk()?;
             let (keylen, tail) = tail.split_first_chunk()?;
             let (vallen, tail) = tail.split_first_chunk()?;
             let (key, tail) = tail.split_at_checked(u32::from_le_bytes(*keylen) as usize)?;
@@ -208,6 +212,7 @@ impl Records {
                 db: u32::from_le_bytes(*db),
                 key,
                 expires: (expires != u64::MAX).then_some(expires),
+                access: u32::from_le_bytes(*access),
                 value: match form {
                     0 => View::Bytes(value),
                     1 => View::Int(i64::from_le_bytes(value.try_into().ok()?)),

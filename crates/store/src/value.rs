@@ -6,7 +6,13 @@ use std::sync::Arc;
 pub const INLINE_MAX: usize = 4096;
 
 /// Strings up to this length are one run of bytes when they change; longer ones become pages.
-pub const PAGE: usize = 64 * 1024;
+///
+/// With the counts in front of them they are exactly what the allocator has a size for; a byte more
+/// would take a quarter more.
+pub const PAGE: usize = 64 * 1024 - COUNTS;
+
+/// What stands in front of shared bytes.
+const COUNTS: usize = 2 * size_of::<usize>();
 
 /// The type of a value, numbered as in Redis's object header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,12 +150,14 @@ impl Page {
         &mut Arc::get_mut(&mut self.bytes).expect("a page just copied is not shared")[..self.len]
     }
 
-    /// Makes it `n` zero bytes longer, with room to grow in doubling steps up to a page.
+    /// Makes it `n` zero bytes longer: a new one by just so much, since it may never grow again;
+    /// later with room to grow, in doubling steps up to a page.
     fn extend(&mut self, n: usize) {
         let len = self.len + n;
         let fits = self.start + len <= self.bytes.len() && Arc::get_mut(&mut self.bytes).is_some();
         if !fits {
-            let room = len.next_power_of_two().clamp(64, PAGE);
+            let doubled = (len + COUNTS).next_power_of_two() - COUNTS;
+            let room = if self.len == 0 { len } else { doubled.clamp(48, PAGE) };
             let mut bytes = Vec::with_capacity(room);
             bytes.extend_from_slice(self.as_slice());
             bytes.resize(room, 0);

@@ -1,6 +1,7 @@
 //! A store without a node: runs commands and shows replies and effects.
 
 use machine::Splice;
+use store::access::Stamp;
 use store::command::{Context, Counters, Data, Expired, Request, handler};
 use store::effects::Effects;
 use store::keyspace::{Keyspace, Place};
@@ -21,6 +22,8 @@ pub(crate) struct Store {
     pub(crate) now: u64,
     pub(crate) db: u32,
     pub(crate) expired: Expired,
+    /// The eviction policy is LFU.
+    pub(crate) lfu: bool,
     pub(crate) counters: Counters,
     effects: Effects,
 }
@@ -35,6 +38,7 @@ impl Store {
             now: 1_700_000_000_000,
             db: 0,
             expired: Expired::Delete,
+            lfu: false,
             counters: Counters::default(),
             effects,
         }
@@ -69,7 +73,7 @@ impl Store {
                     keyspace: &mut self.keyspace,
                     place: Place::new(self.db, slot),
                     now: self.now,
-                    access: (self.now / 1000) as u32 & 0x00FF_FFFF,
+                    access: Stamp::new(self.now, self.lfu),
                     expired: self.expired,
                     effects: &mut self.effects,
                     counters: &mut self.counters,

@@ -20,6 +20,8 @@ enum Op {
     Swap,
     Clear { db: u32 },
     Fill { db: u32, from: u16, count: u16 },
+    Thin { db: u32, one_of: u16 },
+    Shrink { units: u32 },
     Start,
     Walk { units: u32 },
     Abort,
@@ -43,8 +45,10 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(from, key, to, name)| Op::Move { from, key, to, name }),
         1 => Just(Op::Swap),
         1 => db.clone().prop_map(|db| Op::Clear { db }),
-        2 => (db, any::<u16>(), 1u16..1500)
+        2 => (db.clone(), any::<u16>(), 1u16..1500)
             .prop_map(|(db, from, count)| Op::Fill { db, from, count }),
+        1 => (db, 2u16..30).prop_map(|(db, one_of)| Op::Thin { db, one_of }),
+        3 => (0u32..20).prop_map(|units| Op::Shrink { units }),
         3 => Just(Op::Start),
         8 => (0u32..200).prop_map(|units| Op::Walk { units }),
         1 => Just(Op::Abort),
@@ -81,6 +85,18 @@ impl Pair {
         let place = self.place(db, key);
         let was = self.keyspace.edit(place, hash, key).remove();
         assert_eq!(was, self.model.remove(&(db, key.to_vec())).is_some());
+    }
+
+    /// Removes all keys of a database but every so manieth.
+    fn thin(&mut self, db: u32, one_of: usize) {
+        let keys: Vec<Vec<u8>> =
+            self.model.keys().filter(|(d, _)| *d == db).map(|(_, key)| key.clone()).collect();
+        let gone = keys.iter().enumerate().filter(|(i, _)| i % one_of > 0);
+        gone.for_each(|(_, key)| self.remove(db, key));
+    }
+
+    fn shrink(&mut self, units: u32) {
+        self.keyspace.shrink(units);
     }
 
     fn append(&mut self, db: u32, key: &[u8]) {
@@ -154,6 +170,8 @@ impl Pair {
                     self.put(db, &name(from.wrapping_add(i)), b"filled", None);
                 }
             }
+            Op::Thin { db, one_of } => self.thin(db, one_of.into()),
+            Op::Shrink { units } => self.shrink(units),
             Op::Start => {
                 if self.snapshot.is_none() {
                     self.keyspace.start_snapshot();
@@ -258,6 +276,32 @@ fn a_scan_misses_no_key_that_stays_while_the_table_grows() {
     }
     assert!(found.is_superset(&stay));
     assert!(round > 20);
+}
+
+#[test]
+fn a_scan_misses_no_key_that_stays_while_the_table_shrinks() {
+    let mut pair = Pair::new(false);
+    let stay: BTreeSet<Vec<u8>> = (0..300).map(|i| format!("stay:{i}").into_bytes()).collect();
+    let go: Vec<Vec<u8>> = (0..30_000).map(|i| format!("go:{i}").into_bytes()).collect();
+    stay.iter().chain(&go).for_each(|key| pair.put(0, key, b"v", None));
+    let full = pair.keyspace.tables(0).next().unwrap().1.overhead();
+    let (mut found, mut position) = (BTreeSet::new(), 0);
+    let mut going = go.chunks(100);
+    loop {
+        let (_, table) = pair.keyspace.tables(0).next().unwrap();
+        position = table.scan(position, |entry| found.extend([entry.key().to_vec()]));
+        if position == 0 {
+            break;
+        }
+        going.next().into_iter().flatten().for_each(|key| pair.remove(0, key));
+        pair.keyspace.shrink(2);
+    }
+    assert!(going.next().is_none(), "the scan was too short");
+    assert!(found.is_superset(&stay));
+    while pair.keyspace.shrink(100) > 0 {}
+    let left = pair.keyspace.tables(0).next().unwrap().1.overhead();
+    assert!(left < full / 20, "{left} of {full}");
+    pair.check();
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod conformance;
+mod evict;
 mod expire;
 mod harness;
 mod keyspace;

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use store::keyspace::{Keyspace, Place};
 use store::rdb::{
     Checksum, Encoded, Encoder, Error, Item, Limits, LoadOptions, Loader, Options, Reader, Sizes,
+    Usage,
 };
 use store::value::{Big, New, Pages};
 
 /// Values and expiries by database and key.
 type Model = BTreeMap<(u32, Vec<u8>), (Vec<u8>, Option<u64>)>;
 
-const ALL: Options = Options { compress: true, checksum: true };
+const ALL: Options = Options { compress: true, checksum: true, usage: Usage::Nothing };
 
 fn place(slotted: bool, db: u32, key: &[u8]) -> Place {
     Place::new(db, if slotted { wire::slot::slot(key) } else { 0 })
@@ -178,9 +179,10 @@ proptest! {
         checksum in any::<bool>(),
         cuts in prop::collection::vec(prop_oneof![1usize..30, 1usize..100_000], 1..8),
     ) {
-        let options = Options { compress, checksum };
+        let options = Options { compress, checksum, ..ALL };
         let file = save(&mut keyspace(&model, slotted), options);
-        let (loaded, loader) = load(&file, &cuts, LoadOptions { slotted, expired_before: None });
+        let loading = LoadOptions { slotted, ..LoadOptions::default() };
+        let (loaded, loader) = load(&file, &cuts, loading);
         prop_assert!(contents(&loaded) == model);
         prop_assert_eq!(loader.keys_loaded(), model.len() as u64);
         for (db, key) in model.keys() {
@@ -254,7 +256,7 @@ fn expired_keys_are_left_out_when_asked() {
         model.insert((0, key.into()), (b"v".to_vec(), expires));
     }
     let file = save(&mut keyspace(&model, false), ALL);
-    let options = LoadOptions { slotted: false, expired_before: Some(100) };
+    let options = LoadOptions { expired_before: Some(100), ..LoadOptions::default() };
     let (loaded, loader) = load(&file, &[5], options);
     assert_eq!((loader.keys_loaded(), loader.keys_expired()), (2, 1));
     model.remove(&(0, b"past".to_vec()));

@@ -93,6 +93,8 @@ pub struct Decoder {
     /// Its arguments so far, as offsets from its first byte.
     spans: Vec<(usize, usize)>,
     assembly: Option<Box<Assembly>>,
+    /// Bytes that its caller keeps, to offer them again.
+    unread: usize,
 }
 
 #[derive(Debug, Default)]
@@ -184,10 +186,16 @@ impl Decoder {
         self.left == 0 && self.assembly.is_none()
     }
 
-    /// Memory held for an unfinished request.
+    /// Notes how many bytes were not consumed, and are kept for it elsewhere.
+    #[inline]
+    pub fn set_unread(&mut self, bytes: usize) {
+        self.unread = bytes;
+    }
+
+    /// Memory held for an unfinished request, here and with the bytes not consumed.
     pub fn held_bytes(&self) -> usize {
         let assembled = self.assembly.as_ref().map_or(0, |a| a.held + a.args.capacity() * 16);
-        self.spans.capacity() * size_of::<(usize, usize)>() + assembled
+        self.spans.capacity() * size_of::<(usize, usize)>() + assembled + self.unread
     }
 
     #[inline]

@@ -21,6 +21,7 @@ mod hostile_primary;
 mod install;
 mod introspection;
 mod large;
+mod memory;
 mod process;
 mod relay;
 mod replication;

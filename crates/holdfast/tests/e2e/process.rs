@@ -28,7 +28,7 @@ fn it_goes_to_the_background_and_cleans_up() {
     let (pid_file, socket) = (home.beside("server.pid"), home.beside("server.sock"));
     let text = format!(
         "daemonize yes\nport {port}\nbind 127.0.0.1\ndir {}\npidfile {}\nlogfile log\n\
-         unixsocket {}\nunixsocketperm 700\nmaxmemory 1gb\n",
+         unixsocket {}\nunixsocketperm 700\nhz 20\n",
         home.data().display(),
         pid_file.display(),
         socket.display()
@@ -60,7 +60,7 @@ fn it_goes_to_the_background_and_cleans_up() {
         assert!(!pid_file.exists() && !socket.exists() && home.file("dump.rdb").exists());
     }
     let log = fs::read_to_string(home.file("log")).expect("a log");
-    assert!(log.contains("The directive 'maxmemory' is accepted, but has no effect yet"), "{log}");
+    assert!(log.contains("The directive 'hz' is accepted, but has no effect yet"), "{log}");
 }
 
 #[test]
@@ -170,4 +170,28 @@ fn the_log_tells_as_much_as_is_asked() {
     until("the save is logged", || {
         server.home.printed().contains("DB saved on disk").then_some(())
     });
+}
+
+#[test]
+fn who_insists_does_not_wait_for_the_save() {
+    let mut server = Server::with(&["--enable-debug-command", "yes"]);
+    let mut client = server.client();
+    client.line("DEBUG POPULATE 1000");
+    client.line("CONFIG SET rdb-key-save-delay 100000");
+    let pid = server.process().id();
+    let temporary = server.home.file(&format!("temp-{pid}.rdb"));
+    client.line("DEBUG PAUSE-CRON 1");
+    server.process().signal(Signal::TERM);
+    until("the signal was noticed", || {
+        server.home.printed().contains("Received SIGTERM").then_some(())
+    });
+    assert_eq!(client.line("SHUTDOWN ABORT"), "+OK");
+    client.line("DEBUG PAUSE-CRON 0");
+    assert_eq!(client.line("PING"), "+PONG");
+    server.process().signal(Signal::INT);
+    until("it saves", || temporary.exists().then_some(()));
+    server.process().signal(Signal::INT);
+    assert_eq!(server.process().wait().code(), Some(1));
+    assert!(!temporary.exists());
+    assert!(server.into_home().printed().contains("You insist... exiting now."));
 }

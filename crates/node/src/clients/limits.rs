@@ -5,6 +5,9 @@ use crate::node::Node;
 use front::{Kind, Session};
 use machine::{ConnId, Level, Now, Out, Span};
 
+/// With less than this for clients nobody could talk to the server, not even to set it right.
+const LEAST_FOR_CLIENTS: u64 = 128 << 10;
+
 impl Node {
     /// What is looked after a few times a second.
     pub(crate) fn check_clients(&mut self, now: Now, out: &mut Out) {
@@ -114,12 +117,15 @@ impl Node {
         self.close_client(conn, out);
     }
 
-    /// Closes the largest clients until all together take no more than `maxmemory-clients`.
-    fn check_memory(&mut self, out: &mut Out) {
-        let limit = self.config.clients.max_memory.bytes();
+    /// Closes the largest clients until all together take no more than `maxmemory-clients`. Gives
+    /// what the closed ones took.
+    pub(crate) fn check_memory(&mut self, out: &mut Out) -> u64 {
+        let limit = self.config.clients.max_memory.bytes(self.config.memory.limit);
         if limit == 0 {
-            return;
+            return 0;
         }
+        let limit = limit.max(LEAST_FOR_CLIENTS);
+        let mut closed = 0;
         let may_go = |session: &&Session| {
             !session.closing && !session.modes.no_evict && self.kind(session.conn) == Kind::Normal
         };
@@ -133,9 +139,11 @@ impl Node {
             && let Some((size, conn)) = sizes.pop()
         {
             total -= size;
+            closed += size;
             out.log(Level::Notice, format_args!("Evicting client of {size} bytes"));
             self.clients.evicted += 1;
             self.close_client(conn, out);
         }
+        closed
     }
 }

@@ -73,7 +73,7 @@ impl Node {
         let replicas = replicas.filter(|(_, r)| r.stage != Stage::Introduced).count();
         let mut census = Census {
             connected: self.sessions.len().saturating_sub(replicas).max(1),
-            blocked: waits.len(),
+            blocked: waits.len() + self.clients.postponed.len(),
             timed: waits.iter().filter(|wait| wait.has_deadline()).count(),
             ..Census::default()
         };
@@ -140,13 +140,14 @@ impl Node {
         }
     }
 
-    fn figures(&self, session: &Session, out: &Out) -> Figures {
+    pub(crate) fn figures(&self, session: &Session, out: &Out) -> Figures {
         Figures {
             kind: self.kind(session.conn),
             blocked: self.replication.waits.iter().any(|wait| wait.is_of(session.conn)),
             dirty: false,
             request: (0, 0),
             output: out.shape(session.conn),
+            held: out.footprint(session.conn),
         }
     }
 
@@ -163,6 +164,7 @@ impl Node {
         let mut figures = self.figures(session, turn.out);
         figures.request = (framed.len(), args.iter().map(|arg| arg.len()).sum());
         figures.output.0 = buffered;
+        figures.held += buffered;
         figures.dirty = self.has_changed(session, turn.now);
         figures
     }

@@ -123,7 +123,8 @@ impl Node {
             let mut buffer = out.take_reply(conn);
             let before = buffer.len();
             let ticks = out.ticks();
-            let mut turn = Turn { now, out, buffer: &mut buffer, ticks };
+            let stamp = self.stamp(now);
+            let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
             let (_, args, bodies) = requests.get(0);
             self.execute_kept(&mut session, &args, bodies, &mut turn);
             if !session.waiting {

@@ -1,5 +1,6 @@
 //! Typed values in [`Config`](super::Config), and their text.
 
+use store::evict::Order;
 use wire::number;
 
 /// A typed value and its normal text.
@@ -46,6 +47,63 @@ macro_rules! numbers {
 }
 
 numbers!(u16, u32, u64, usize, i64);
+
+/// `maxmemory-policy`: which keys go first when there is too little memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Policy {
+    /// In which order; none: none goes.
+    pub order: Option<Order>,
+    /// Only keys with an expiry go.
+    pub volatile: bool,
+}
+
+impl Policy {
+    /// No key goes.
+    pub const NONE: Policy = Policy { order: None, volatile: false };
+
+    /// The names, in the order in which Redis lists them.
+    pub(super) const NAMES: [&'static str; 8] = [
+        "volatile-lru",
+        "volatile-lfu",
+        "volatile-random",
+        "volatile-ttl",
+        "allkeys-lru",
+        "allkeys-lfu",
+        "allkeys-random",
+        "noeviction",
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match (self.volatile, self.order) {
+            (true, Some(Order::Idle)) => "volatile-lru",
+            (true, Some(Order::Seldom)) => "volatile-lfu",
+            (true, Some(Order::Random)) => "volatile-random",
+            (_, Some(Order::Soonest)) => "volatile-ttl",
+            (false, Some(Order::Idle)) => "allkeys-lru",
+            (false, Some(Order::Seldom)) => "allkeys-lfu",
+            (false, Some(Order::Random)) => "allkeys-random",
+            (_, None) => "noeviction",
+        }
+    }
+}
+
+impl Field for Policy {
+    fn show(&self) -> String {
+        String::from(self.name())
+    }
+
+    fn take(&mut self, text: &str) {
+        let order = match text.rsplit('-').next() {
+            Some("lru") => Some(Order::Idle),
+            Some("lfu") => Some(Order::Seldom),
+            Some("random") => Some(Order::Random),
+            Some("ttl") => Some(Order::Soonest),
+            _ => None,
+        };
+        *self = Policy { order, volatile: text.starts_with("volatile") };
+    }
+}
 
 /// Who may do what only an operator should.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -94,11 +152,11 @@ pub enum Share {
 }
 
 impl Share {
-    /// The limit in bytes; 0: none. There is no `maxmemory` yet to take a part of.
-    pub fn bytes(self) -> u64 {
+    /// The limit in bytes; 0: none. A percentage is of `maxmemory`, and without one none either.
+    pub fn bytes(self, of: u64) -> u64 {
         match self {
             Share::Bytes(bytes) => bytes,
-            Share::Percent(_) => 0,
+            Share::Percent(percent) => (u128::from(of) * u128::from(percent) / 100) as u64,
         }
     }
 }

@@ -14,7 +14,7 @@ mod rewrite;
 mod rows;
 mod special;
 
-pub use field::{Allowed, OutputLimit, OutputLimits, Share};
+pub use field::{Allowed, OutputLimit, OutputLimits, Policy, Share};
 pub use kind::Kind;
 pub use read::{lines_of_arguments, read};
 pub use renames::Renames;
@@ -86,8 +86,8 @@ pub struct Config {
     pub repl_backlog_size: u64,
     /// How snapshots are written.
     pub rdb: Rdb,
-    /// `stop-writes-on-bgsave-error`.
-    pub stop_writes_on_save_error: bool,
+    /// How much memory may be taken, and what happens then.
+    pub memory: Memory,
     /// What is about clients as a whole.
     pub clients: Clients,
     /// What is about the process.
@@ -140,7 +140,7 @@ pub struct Slow {
     pub percentiles: String,
 }
 
-/// How snapshots are written.
+/// How snapshots are written, and what their failure means.
 #[derive(Clone, Debug)]
 pub struct Rdb {
     /// `rdbcompression`.
@@ -151,6 +151,8 @@ pub struct Rdb {
     pub key_save_delay: i64,
     /// `key-load-delay`, likewise.
     pub key_load_delay: i64,
+    /// `stop-writes-on-bgsave-error`.
+    pub stop_writes_on_error: bool,
 }
 
 impl Rdb {
@@ -162,6 +164,27 @@ impl Rdb {
             _ => keys / delay.unsigned_abs(),
         }
     }
+}
+
+/// How much memory may be taken, and what happens then.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    /// `maxmemory`, in bytes; 0: no limit.
+    pub limit: u64,
+    /// `maxmemory-policy`.
+    pub policy: Policy,
+    /// `maxmemory-samples`.
+    pub samples: u32,
+    /// `maxmemory-eviction-tenacity`.
+    pub tenacity: u32,
+    /// `lfu-log-factor`.
+    pub lfu_factor: u32,
+    /// `lfu-decay-time`, in minutes.
+    pub lfu_decay: u32,
+    /// `lazyfree-lazy-eviction`: what an evicted key is called in the stream.
+    pub lazy_eviction: bool,
+    /// `replica-ignore-maxmemory`.
+    pub replica_ignores: bool,
 }
 
 /// Settings about clients as a whole.
@@ -295,8 +318,8 @@ impl Default for Config {
             repl_timeout: 60,
             repl_ping_period: 10,
             repl_backlog_size: 1 << 20,
-            rdb: Rdb { compression: true, checksum: true, key_save_delay: 0, key_load_delay: 0 },
-            stop_writes_on_save_error: true,
+            rdb: Rdb::default(),
+            memory: Memory::default(),
             clients: Clients::default(),
             process: Process::default(),
             kept: BTreeMap::new(),
@@ -319,6 +342,33 @@ impl Default for Repl {
             diskless_most: 0,
             diskless_load: String::from("disabled"),
             delete_files: false,
+        }
+    }
+}
+
+impl Default for Rdb {
+    fn default() -> Self {
+        Rdb {
+            compression: true,
+            checksum: true,
+            key_save_delay: 0,
+            key_load_delay: 0,
+            stop_writes_on_error: true,
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory {
+            limit: 0,
+            policy: Policy::NONE,
+            samples: 5,
+            tenacity: 10,
+            lfu_factor: 10,
+            lfu_decay: 1,
+            lazy_eviction: false,
+            replica_ignores: true,
         }
     }
 }
@@ -472,6 +522,11 @@ mod tests {
             ("slave-priority", "5"),
             ("slave-lazy-flush", "yes"),
             ("maxmemory-clients", "5%"),
+            ("maxmemory-policy", "volatile-lfu"),
+            ("maxmemory-policy", "allkeys-random"),
+            ("maxmemory-policy", "volatile-ttl"),
+            ("maxmemory-policy", "noeviction"),
+            ("maxmemory-policy", "allkeys-lru"),
             ("unixsocketperm", "700"),
             ("shutdown-on-sigterm", "nosave now"),
         ] {

@@ -6,7 +6,7 @@ mod reload;
 use crate::execute::Turn;
 use crate::node::Node;
 use front::Session;
-use machine::{Action, ConnId, Crash, Span};
+use machine::{Action, ConnId, Crash, Signal, Span};
 use store::digest::Digest;
 use store::keyspace::Place;
 use store::rdb::payload;
@@ -24,6 +24,8 @@ pub(crate) struct Switches {
     pub(crate) no_cron: bool,
     /// CONFIG-REWRITE-FORCE-ALL: directives at their defaults are written too.
     pub(crate) rewrite_all: bool,
+    /// A signal that came meanwhile.
+    pub(crate) signal: Option<Signal>,
     /// Who waits for RELOAD.
     pub(crate) reloading: Vec<ConnId>,
 }
@@ -112,6 +114,11 @@ impl Node {
             (b"pause-cron", [flag]) => {
                 self.clients.switches.no_cron = !is_zero(flag);
                 reply.ok();
+                if is_zero(flag)
+                    && let Some(signal) = self.clients.switches.signal.take()
+                {
+                    self.signal(signal, turn.now, turn.out);
+                }
             }
             (b"change-repl-id", []) => {
                 self.change_replication_id();

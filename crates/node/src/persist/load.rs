@@ -85,7 +85,11 @@ impl Node {
             file,
             ticket,
             reader: Reader::new(store::rdb::Limits::default()),
-            loader: Loader::new(LoadOptions { slotted: self.clustering.is_some(), expired_before }),
+            loader: Loader::new(LoadOptions {
+                slotted: self.clustering.is_some(),
+                expired_before,
+                access: self.stamp(now),
+            }),
             from_primary,
             origin: Origin::default(),
             gone: Vec::new(),

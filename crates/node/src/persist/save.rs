@@ -6,7 +6,8 @@ use crate::export::{Export, Progress};
 use crate::node::Node;
 use front::Session;
 use machine::{Action, FileError, FileOutput, Letter, Level, Now, Out, Ticket};
-use store::rdb::Options;
+use store::evict::Order;
+use store::rdb::{Options, Usage};
 use wire::number;
 use wire::reply::Reply;
 
@@ -57,11 +58,25 @@ impl Node {
         self.persist.waiting.push((session.conn, asked));
     }
 
+    /// How snapshots are written, as of now.
+    pub(crate) fn rdb_options(&self, now: Now) -> Options {
+        let (stamp, memory) = (self.stamp(now), &self.config.memory);
+        Options {
+            compress: self.config.rdb.compression,
+            checksum: self.config.rdb.checksum,
+            usage: match memory.policy.order {
+                Some(Order::Idle) => Usage::Idle(stamp),
+                Some(Order::Seldom) => Usage::Frequency(stamp, memory.lfu_decay),
+                _ => Usage::Nothing,
+            },
+        }
+    }
+
     pub(crate) fn start_save(&mut self, now: Now, out: &mut Out) {
         self.persist.scheduled = false;
         self.persist.last_try = now.wall.secs();
         let file = self.persist.file();
-        let temporary = format!("temp-{}.{}.rdb", self.vitals.pid, file.0);
+        let temporary = format!("temp-{}.rdb", self.vitals.pid);
         let paths = (file, temporary, self.config.dbfilename.clone());
         let created = now.wall.secs().to_string();
         let memory = self.vitals.memory_allocated.to_string();
@@ -74,8 +89,7 @@ impl Node {
         ];
         aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
         aux.push(("aof-base", "0"));
-        let options =
-            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
+        let options = self.rdb_options(now);
         let mut export =
             Export::to_file(&mut self.data.keyspace, &aux, paths, options, now.mono, out);
         export.changes = self.data.changes;
@@ -189,7 +203,7 @@ impl Node {
     /// Whether writes are refused because the last save failed and the settings rely on saving.
     pub(crate) fn is_misconfigured(&self) -> bool {
         !self.persist.last_ok
-            && self.config.stop_writes_on_save_error
+            && self.config.rdb.stop_writes_on_error
             && !self.save_points().is_empty()
     }
 
@@ -245,7 +259,8 @@ impl Node {
 
     /// SHUTDOWN ABORT: whether there was one to give up. Who asked for it hears that it failed.
     pub(crate) fn abort_shutdown(&mut self, out: &mut Out) -> bool {
-        let waited = self.persist.leaving.take().is_some();
+        let waited =
+            self.persist.leaving.take().is_some() | self.clients.switches.signal.take().is_some();
         if self.persist.exit_after.take().is_none() && !waited {
             return false;
         }

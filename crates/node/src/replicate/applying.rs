@@ -157,7 +157,7 @@ impl Node {
                     let key = args.get(usize::from(row.first_key)).copied().unwrap_or_default();
                     let slot = if self.clustering.is_some() { slot(key) } else { 0 };
                     let request = Request { args, hash: self.data.keyspace.hash(key), bodies };
-                    let millis = now.wall.millis();
+                    let (millis, access) = (now.wall.millis(), self.stamp(now));
                     let mut scratch = std::mem::take(&mut self.data.stream);
                     scratch.clear();
                     let mut context = Context {
@@ -165,7 +165,7 @@ impl Node {
                             keyspace: &mut self.data.keyspace,
                             place: Place::new(db, slot),
                             now: millis,
-                            access: (millis / 1000) as u32 & 0x00FF_FFFF,
+                            access,
                             expired: Expired::Ignore,
                             effects: &mut self.data.effects,
                             counters: &mut self.data.counters,

@@ -131,7 +131,11 @@ impl Node {
         let slotted = self.clustering.is_some();
         Sink::Memory(Box::new(Aside {
             keyspace: self.data.keyspace.sibling(),
-            loader: Loader::new(LoadOptions { slotted, expired_before: None }),
+            loader: Loader::new(LoadOptions {
+                slotted,
+                expired_before: None,
+                access: self.stamp(now),
+            }),
             quiet: self.replication.placed && offer.id == self.replication.identity.id,
             since: now.mono,
             paced_until: None,

@@ -8,7 +8,6 @@ use front::Session;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
-use store::rdb::Options;
 use wire::command::Command;
 use wire::number;
 use wire::reply::Reply;
@@ -255,8 +254,7 @@ impl Node {
             vec![("redis-ver", crate::REDIS_VERSION), ("redis-bits", "64"), ("ctime", &created)];
         aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
         aux.push(("aof-base", "0"));
-        let options =
-            Options { compress: self.config.rdb.compression, checksum: self.config.rdb.checksum };
+        let options = self.rdb_options(now);
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,
             &aux,

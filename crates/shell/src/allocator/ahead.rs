@@ -35,20 +35,24 @@ static END: AtomicUsize = AtomicUsize::new(0);
 
 /// The figures of the last report, and whether they are wanted anew. Together they need not be of
 /// one moment.
-static REPORT: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+static REPORT: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
 static WANTED: AtomicBool = AtomicBool::new(false);
-/// What the machine's thread had allocated and not freed at the time of the report.
+static PURGE: AtomicBool = AtomicBool::new(false);
+/// What the counted threads had allocated and not freed at the time of the report.
 static MARK: AtomicI64 = AtomicI64::new(0);
-static COUNTERS: OnceLock<Counters> = OnceLock::new();
+/// Of the machine's thread first, and of those that run jobs: memory changes hands between them in
+/// bulk.
+static COUNTERS: [OnceLock<Counters>; 4] = [const { OnceLock::new() }; 4];
 
-/// Bytes that the machine's thread has ever allocated, and freed: jemalloc's own counters.
+/// Bytes that a thread has ever allocated, and freed: jemalloc's own counters.
+#[derive(Clone, Copy)]
 struct Counters {
     allocated: *const AtomicU64,
     freed: *const AtomicU64,
 }
 
 // SAFETY: they point into the state of a thread that lives as long as the program, or nearly so:
-// the machine's. It writes whole words, which are read as such.
+// see `count_this_thread`. It writes whole words, which are read as such.
 unsafe impl Send for Counters {}
 // SAFETY: as above.
 unsafe impl Sync for Counters {}
@@ -70,15 +74,59 @@ impl Counters {
     }
 }
 
-/// The last report, if the thread is there to make one, and what the machine's thread has allocated
-/// since; asks for the next.
-pub(super) fn last_report() -> Option<(u64, u64)> {
-    let (thread, counters) = (THREAD.get()?, COUNTERS.get()?);
-    let [allocated, active] = [0, 1].map(|n: usize| REPORT[n].load(Relaxed));
-    let since = counters.held() - MARK.load(Relaxed);
+/// What the counted threads have allocated and not freed.
+#[inline]
+fn held() -> i64 {
+    COUNTERS.iter().filter_map(OnceLock::get).map(Counters::held).sum()
+}
+
+/// Bytes handed out at the time of the last report, and what the counted threads have allocated
+/// since; 0 without a report.
+pub(super) fn allocated() -> u64 {
+    match REPORT[0].load(Relaxed) {
+        0 => 0,
+        reported => reported.saturating_add_signed(held() - MARK.load(Relaxed)).max(1),
+    }
+}
+
+/// The last report, as of now, if the thread is there to make one; asks for the next.
+pub(super) fn last_report() -> Option<[u64; 3]> {
+    let thread = THREAD.get()?;
     WANTED.store(true, Relaxed);
     thread.unpark();
-    (allocated > 0).then(|| (allocated.saturating_add_signed(since), active))
+    let allocated = allocated();
+    (allocated > 0).then(|| [allocated, REPORT[1].load(Relaxed), REPORT[2].load(Relaxed)])
+}
+
+/// Has unused pages given back, by the thread if there is one: it can take long.
+pub(super) fn purge() {
+    match THREAD.get() {
+        None => super::purge(),
+        Some(thread) => {
+            PURGE.store(true, Relaxed);
+            thread.unpark();
+        }
+    }
+}
+
+/// Counts what the calling thread allocates and frees, if the machine's thread is counted. Whether
+/// it is: such a thread must not end before the program.
+pub(crate) fn count_this_thread() -> bool {
+    let Some(counters) = COUNTERS[0].get().and_then(|_| Counters::of_this_thread()) else {
+        return false;
+    };
+    COUNTERS.iter().any(|slot| slot.set(counters).is_ok())
+}
+
+/// Adds up anew.
+fn make_report() {
+    let before = held();
+    let figures = super::measure();
+    // The figures are of some moment between the two.
+    MARK.store(before.midpoint(held()), Relaxed);
+    for (kept, figure) in REPORT.iter().zip(figures) {
+        kept.store(figure, Relaxed);
+    }
 }
 
 /// Address space that extents are cut from.
@@ -107,7 +155,8 @@ pub fn keep_memory_ready() -> bool {
     let Ok(handle) = spawned else { return false };
     THREAD.get_or_init(|| handle.thread().clone());
     if let Some(counters) = Counters::of_this_thread() {
-        COUNTERS.get_or_init(|| counters);
+        COUNTERS[0].get_or_init(|| counters);
+        make_report();
     }
     limit_growth(arena);
     let hooks = extent_hooks_s { alloc: Some(alloc), split: Some(split), ..before };
@@ -268,10 +317,10 @@ fn touch_ahead() {
     loop {
         thread::park();
         if WANTED.swap(false, Relaxed) {
-            let (allocated, active) = super::measure();
-            MARK.store(COUNTERS.get().map_or(0, Counters::held), Relaxed);
-            REPORT[0].store(allocated, Relaxed);
-            REPORT[1].store(active, Relaxed);
+            make_report();
+        }
+        if PURGE.swap(false, Relaxed) {
+            super::purge();
         }
         while able {
             let due = REGION_IN_USE.lock().ok().and_then(|mut region| region.due());

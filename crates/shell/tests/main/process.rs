@@ -1,7 +1,7 @@
 //! What only a real process has: signals and vitals.
 
 use machine::{Action, Event, Instant, Machine, Now, Out, Signal, Span};
-use shell::{Driver, Options};
+use shell::{Allocator, Driver, Options};
 
 /// Sends its own process a signal once it has seen its vitals, and exits when it comes.
 #[derive(Default)]
@@ -19,7 +19,9 @@ impl Machine for Patient {
                 assert!(vitals.memory_resident > 100_000);
                 assert!(vitals.memory_total > vitals.memory_resident);
                 assert!(vitals.os.starts_with("Linux ") || !cfg!(target_os = "linux"));
-                assert_eq!((vitals.memory_allocated, vitals.memory_active), (7, 8));
+                let memory = [vitals.memory_allocated, vitals.memory_active, vitals.memory_kept];
+                assert_eq!(memory, [7, 8, 9]);
+                assert_eq!(out.memory(), Some(7));
                 self.vitals += 1;
                 // The second ones come of themselves.
                 if self.vitals == 2 {
@@ -44,7 +46,8 @@ impl Machine for Patient {
 
 #[test]
 fn vitals_come_every_second_and_signals_when_they_come() {
-    let options = Options { signals: true, memory: Some(|| (7, 8)), ..Options::default() };
+    let allocator = Allocator { report: || [7, 8, 9], allocated: || 7, purge: || {} };
+    let options = Options { signals: true, memory: Some(allocator), ..Options::default() };
     let mut driver = Driver::new(Patient::default(), options).expect("a driver");
     assert_eq!(driver.run().expect("a run"), 3);
 }

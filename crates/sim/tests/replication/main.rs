@@ -5,6 +5,7 @@ mod clients;
 mod deployment;
 mod faults;
 mod handover;
+mod memory;
 mod pressure;
 mod restarts;
 mod swarm;

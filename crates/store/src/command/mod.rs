@@ -21,6 +21,7 @@ mod walk;
 pub use args::Args;
 pub use object::encoding_name;
 
+use crate::access::{Frequency, Stamp};
 use crate::effects::Effects;
 use crate::keyspace::{Keyspace, Place};
 use crate::table::{Edit, EntryRef, Hash};
@@ -69,7 +70,7 @@ pub struct Data<'c> {
     /// The time of the command, in Unix milliseconds.
     pub now: u64,
     /// Access bits for a key that is touched now.
-    pub access: u32,
+    pub access: Stamp,
     /// What to do about expired keys.
     pub expired: Expired,
     /// What the command did.
@@ -98,9 +99,18 @@ pub struct Counters {
     pub misses: u64,
     /// `expired_keys`.
     pub expired: u64,
+    /// How keys count their uses.
+    pub frequency: Frequency,
+    /// The eviction policy looks at each value's use, so small integers are not said to be shared.
+    pub unshared: bool,
 }
 
 impl Counters {
+    /// Starts counting anew.
+    pub fn reset(&mut self) {
+        (self.hits, self.misses, self.expired) = (0, 0, 0);
+    }
+
     /// Counts a look-up.
     fn looked_up(&mut self, found: bool) {
         if found {
@@ -170,7 +180,7 @@ impl Data<'_> {
         match edit.entry() {
             Some(entry) if !is_expired(entry, self.now, self.expired) => {
                 if TOUCH {
-                    entry.set_access(access);
+                    self.counters.frequency.touch(access, entry);
                 }
             }
             found => {
@@ -201,12 +211,12 @@ impl Data<'_> {
     #[inline(always)]
     pub fn edit<'s, 'k>(&'s mut self, hash: Hash, key: &'k [u8]) -> Edit<'s, 'k> {
         let mut edit = self.keyspace.edit(self.place, hash, key);
-        edit.start_with_access(self.access);
+        edit.start_with_access(self.access.bits());
         if let Some(entry) = edit.entry() {
             if is_expired(entry, self.now, self.expired) {
                 expire_now(&mut edit, key, self.effects, self.counters);
             } else {
-                entry.set_access(self.access);
+                self.counters.frequency.touch(self.access, entry);
             }
         }
         edit

@@ -184,7 +184,7 @@ fn try_copy(data: &mut Data<'_>, request: &Request<'_>) -> Result<bool, &'static
     if is_taken(data, target, hash, to) && !replace {
         return Ok(false);
     }
-    let fresh = Copied { access: data.access, ..copied };
+    let fresh = Copied { access: data.access.bits(), ..copied };
     fresh.put(data, target, hash, to);
     data.effects.verbatim(1);
     Ok(true)

@@ -47,28 +47,35 @@ pub fn encoding_name(entry: EntryRef<'_>) -> &'static str {
 }
 
 fn refcount(cx: &mut Context<'_>, request: &Request<'_>) {
+    let may_share = !cx.data.counters.unshared;
     inspect(cx, request, |entry, reply| {
         // Redis shares one object for each of these numbers, and shows a count that says so.
-        let shared = matches!(entry.view(), View::Int(0..=9999));
+        let shared = may_share && matches!(entry.view(), View::Int(0..=9999));
         reply.integer(if shared { i64::from(i32::MAX) } else { 1 });
     });
 }
 
 fn idletime(cx: &mut Context<'_>, request: &Request<'_>) {
     let now = cx.data.access;
-    inspect(cx, request, |entry, reply| {
-        let idle = now.wrapping_sub(entry.access()) & 0x00FF_FFFF;
-        reply.integer(i64::from(idle));
+    inspect(cx, request, |entry, reply| match now.is_lfu() {
+        false => reply.integer(i64::from(now.idle(entry.access()))),
+        true => reply.error(
+            "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that \
+             when switching between policies at runtime LRU and LFU data will take some time to \
+             adjust.",
+        ),
     });
 }
 
 fn freq(cx: &mut Context<'_>, request: &Request<'_>) {
-    inspect(cx, request, |_, reply| {
-        reply.error(
+    let (now, decay) = (cx.data.access, cx.data.counters.frequency.decay);
+    inspect(cx, request, |entry, reply| match now.is_lfu() {
+        true => reply.integer(i64::from(now.frequency(entry.access(), decay))),
+        false => reply.error(
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
              note that when switching between policies at runtime LRU and LFU data will take \
              some time to adjust.",
-        );
+        ),
     });
 }
 

@@ -35,7 +35,7 @@ fn restore(cx: &mut Context<'_>, request: &Request<'_>) {
 struct Options {
     replace: bool,
     absolute: bool,
-    idle: Option<u32>,
+    idle: Option<u64>,
     frequency: Option<u8>,
 }
 
@@ -50,7 +50,7 @@ impl Options {
                 options.absolute = true;
             } else if is(word, "idletime") && !args.is_empty() && options.frequency.is_none() {
                 match u64::try_from(args.integer()) {
-                    Ok(idle) => options.idle = Some(idle.min(0x00FF_FFFF) as u32),
+                    Ok(idle) => options.idle = Some(idle),
                     Err(_) => args.fail("ERR Invalid IDLETIME value, must be >= 0"),
                 }
             } else if is(word, "freq") && !args.is_empty() && options.idle.is_none() {
@@ -104,7 +104,7 @@ fn put(
     expires: Option<u64>,
     options: &Options,
 ) {
-    let access = data.access.wrapping_sub(options.idle.unwrap_or(0)) & 0x00FF_FFFF;
+    let access = data.access.known(options.idle, options.frequency);
     let mut edit = data.edit(request.hash, request.arg(1));
     edit.put(value.as_new(), expires);
     if let Some(entry) = edit.entry() {

@@ -5,6 +5,7 @@ use super::encoded::Encoded;
 use super::format::{STRING, VERSION, opcode};
 use super::lzf::Compressor;
 use super::text::{put_length, put_text, put_value};
+use crate::access::Stamp;
 use crate::snapshot::{Record, Records};
 use crate::value::{Page, View};
 use std::collections::BTreeSet;
@@ -17,6 +18,20 @@ pub struct Options {
     pub compress: bool,
     /// End with a checksum instead of eight zero bytes (`rdbchecksum`).
     pub checksum: bool,
+    /// What to write of the keys' use.
+    pub usage: Usage,
+}
+
+/// What is written of how keys were used: what the eviction policy looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Usage {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// For how long each has not been used, as of this time.
+    Idle(Stamp),
+    /// How often of late, as of this time, with so many minutes to a step down.
+    Frequency(Stamp, u32),
 }
 
 /// How many keys a database held when the snapshot began: advice to a reader.
@@ -38,6 +53,7 @@ pub struct Encoder {
     db: Option<u32>,
     /// Databases whose sizes have been written.
     sized: BTreeSet<u32>,
+    usage: Usage,
 }
 
 impl Encoder {
@@ -48,6 +64,7 @@ impl Encoder {
             crc: options.checksum.then(Crc64::new),
             db: None,
             sized: BTreeSet::new(),
+            usage: options.usage,
         }
     }
 
@@ -73,7 +90,7 @@ impl Encoder {
                 let sizes = sizes.iter().find(|sizes| first && sizes.db == record.db);
                 put_database(record.db, sizes, sink.tail());
             }
-            put_record(&record, self.compressor.as_mut(), &mut sink);
+            put_record(&record, self.usage, self.compressor.as_mut(), &mut sink);
         }
         sink.end();
     }
@@ -135,11 +152,26 @@ fn put_database(db: u32, sizes: Option<&Sizes>, out: &mut Vec<u8>) {
     }
 }
 
-fn put_record(record: &Record<'_>, mut compressor: Option<&mut Compressor>, sink: &mut Sink<'_>) {
+fn put_record(
+    record: &Record<'_>,
+    usage: Usage,
+    mut compressor: Option<&mut Compressor>,
+    sink: &mut Sink<'_>,
+) {
     let out = sink.tail();
     if let Some(expires) = record.expires {
         out.push(opcode::EXPIRES_MS);
         out.extend_from_slice(&expires.to_le_bytes());
+    }
+    match usage {
+        Usage::Nothing => {}
+        Usage::Idle(now) => {
+            out.push(opcode::IDLE);
+            put_length(u64::from(now.idle(record.access)), out);
+        }
+        Usage::Frequency(now, decay) => {
+            out.extend([opcode::FREQ, now.frequency(record.access, decay)]);
+        }
     }
     out.push(STRING);
     put_text(record.key, compressor.as_deref_mut(), out);

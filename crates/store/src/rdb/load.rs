@@ -1,6 +1,7 @@
 //! Putting what was read into a keyspace.
 
 use super::reader::{Item, KeyItem};
+use crate::access::Stamp;
 use crate::keyspace::{Keyspace, Place};
 use std::fmt;
 
@@ -12,6 +13,8 @@ pub struct LoadOptions {
     /// Leave out keys whose expiry lies before this, in Unix milliseconds. A replica keeps them,
     /// since only its primary decides what has expired.
     pub expired_before: Option<u64>,
+    /// The time, and whether keys' idle times or their frequencies are of interest.
+    pub access: Stamp,
 }
 
 /// Puts keys into a keyspace, which should be empty.
@@ -81,6 +84,7 @@ impl Loader {
         if edit.entry().is_some() {
             return Err(LoadError::Duplicate { db: *db, key: key.clone() });
         }
+        edit.start_with_access(self.options.access.known(item.idle, item.freq));
         edit.put(item.value.as_new(), *expires);
         self.keys_loaded += 1;
         Ok(())

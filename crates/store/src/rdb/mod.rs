@@ -19,7 +19,7 @@ mod reader;
 mod text;
 
 pub use encoded::{Encoded, Piece};
-pub use encoder::{Encoder, Options, Sizes};
+pub use encoder::{Encoder, Options, Sizes, Usage};
 pub use error::{Error, ErrorKind};
 pub use format::{NEWEST_READABLE, VERSION};
 pub use load::{LoadError, LoadOptions, Loader};

@@ -14,6 +14,7 @@
 mod entry;
 mod hash;
 mod segment;
+mod shrink;
 
 pub use hash::{Hash, Hasher};
 
@@ -53,6 +54,8 @@ pub struct Table {
     volatile: Vec<Entry>,
     /// Bytes of all entries and their values.
     footprint: usize,
+    /// How many segments there are.
+    segments: usize,
     hasher: Hasher,
     /// The database a running snapshot knows this table by.
     pub(crate) label: u32,
@@ -155,6 +158,7 @@ impl Table {
             len: 0,
             volatile: Vec::new(),
             footprint: 0,
+            segments: 1,
             hasher,
             label: 0,
             database: 0,
@@ -179,6 +183,20 @@ impl Table {
     /// Bytes of all entries and their values, without the buckets.
     pub fn footprint(&self) -> usize {
         self.footprint
+    }
+
+    /// Bytes that the table itself takes, without entries.
+    pub fn overhead(&self) -> usize {
+        let places = size_of::<Segment>() + size_of::<Head>();
+        size_of::<Table>()
+            + (self.segments << self.bits) * size_of::<Bucket>()
+            + self.directory.capacity() * places
+            + self.volatile_overhead()
+    }
+
+    /// Of these, the bytes of the list of entries with an expiry.
+    pub fn volatile_overhead(&self) -> usize {
+        self.volatile.capacity() * size_of::<Entry>()
     }
 
     #[inline]
@@ -322,6 +340,40 @@ impl Table {
         }
     }
 
+    /// Up to `most` neighbours from a random place on: where an entry lies depends on its key's
+    /// hash alone, so that neighbours have nothing else in common. It looks at no more than a few
+    /// buckets, and finds none where these are empty.
+    pub fn sample(&self, random: u64, most: usize, mut each: impl FnMut(EntryRef<'_>)) {
+        /// Places looked at for each entry wanted; a table is seldom emptier than a quarter.
+        const STEPS: usize = 8;
+        /// Entries asked of memory at once.
+        const AHEAD: usize = 16;
+        let (segment, places) = (self.segment(random), LANES << self.bits);
+        // The low half of the number, since the segment comes of its leading bits.
+        let first = ((random & 0xFFFF_FFFF) as usize * places) >> 32;
+        let mut steps = (0..places.min(most * STEPS)).map(|step| (first + step) % places);
+        let mut left = most;
+        while left > 0 {
+            let mut found = [None; AHEAD];
+            let mut count = 0;
+            for at in steps.by_ref() {
+                if let Some(entry) = self.bucket(segment, at / LANES).entry(at % LANES) {
+                    prefetch(entry.address());
+                    found[count] = Some(entry);
+                    count += 1;
+                }
+                if count == AHEAD.min(left) {
+                    break;
+                }
+            }
+            found.into_iter().flatten().for_each(|entry| each(EntryRef::new(entry)));
+            left -= count;
+            if count == 0 || steps.len() == 0 {
+                return;
+            }
+        }
+    }
+
     /// An entry with an expiry, by a random number.
     pub fn random_volatile(&self, random: u64) -> Option<EntryRef<'_>> {
         let index = ((random as u128 * self.volatile.len() as u128) >> 64) as usize;
@@ -429,6 +481,7 @@ impl Table {
         let first = self.head_index(hash, old);
         let seen = self.heads[first].seen;
         let halves = [Segment::new(depth + 1, MAX_BITS), Segment::new(depth + 1, MAX_BITS)];
+        self.segments += 1;
         let span = 1 << (self.depth - depth - 1);
         for (i, half) in halves.into_iter().enumerate() {
             let from = first + i * span;

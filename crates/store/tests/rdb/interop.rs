@@ -70,7 +70,7 @@ fn redis_reads_what_we_write() {
     let mut server = Server::start();
     let model = dataset();
     for (compress, checksum) in [(true, true), (false, true), (true, false)] {
-        let file = save(&mut keyspace(&model, false), Options { compress, checksum });
+        let file = save(&mut keyspace(&model, false), Options { compress, checksum, ..ALL });
         server.write_dump(&file);
         server.check_dump();
         server.ok(&[b"DEBUG", b"RELOAD", b"NOSAVE"]);

@@ -1,7 +1,8 @@
 //! Memory and encodings.
 
+use super::super::field::Policy;
 use super::super::kind::Kind;
-use super::super::row::{Access, INT, MEMORY, Row, ignored};
+use super::super::row::{Access, INT, MEMORY, Row, ignored, obeyed};
 
 /// Memory and encodings.
 pub(super) const ROWS: &[Row] = &[
@@ -18,34 +19,38 @@ pub(super) const ROWS: &[Row] = &[
         .or("hash-max-ziplist-value"),
     ignored("hll-sparse-max-bytes", Kind::Memory(0, MEMORY), "3000", Access::Mutable),
     ignored("jemalloc-bg-thread", Kind::Bool, "yes", Access::Mutable),
-    ignored("lazyfree-lazy-eviction", Kind::Bool, "no", Access::Mutable),
+    obeyed(
+        "lazyfree-lazy-eviction",
+        Kind::Bool,
+        "no",
+        Access::Mutable,
+        slot!(memory.lazy_eviction),
+    ),
     ignored("lazyfree-lazy-expire", Kind::Bool, "no", Access::Mutable),
     ignored("lazyfree-lazy-server-del", Kind::Bool, "no", Access::Mutable),
     ignored("lazyfree-lazy-user-del", Kind::Bool, "no", Access::Mutable),
     ignored("lazyfree-lazy-user-flush", Kind::Bool, "no", Access::Mutable),
-    ignored("lfu-decay-time", Kind::Int(0, INT), "1", Access::Mutable),
-    ignored("lfu-log-factor", Kind::Int(0, INT), "10", Access::Mutable),
+    obeyed("lfu-decay-time", Kind::Int(0, INT), "1", Access::Mutable, slot!(memory.lfu_decay)),
+    obeyed("lfu-log-factor", Kind::Int(0, INT), "10", Access::Mutable, slot!(memory.lfu_factor)),
     ignored("list-compress-depth", Kind::Int(0, INT), "0", Access::Mutable),
     ignored("list-max-listpack-size", Kind::Int(i32::MIN as i64, INT), "-2", Access::Mutable)
         .or("list-max-ziplist-size"),
-    ignored("maxmemory", Kind::Memory(0, u64::MAX), "0", Access::Mutable),
-    ignored("maxmemory-eviction-tenacity", Kind::Int(0, 100), "10", Access::Mutable),
-    ignored(
+    obeyed("maxmemory", Kind::Memory(0, u64::MAX), "0", Access::Mutable, slot!(memory.limit)),
+    obeyed(
+        "maxmemory-eviction-tenacity",
+        Kind::Int(0, 100),
+        "10",
+        Access::Mutable,
+        slot!(memory.tenacity),
+    ),
+    obeyed(
         "maxmemory-policy",
-        Kind::Enum(&[
-            "volatile-lru",
-            "volatile-lfu",
-            "volatile-random",
-            "volatile-ttl",
-            "allkeys-lru",
-            "allkeys-lfu",
-            "allkeys-random",
-            "noeviction",
-        ]),
+        Kind::Enum(&Policy::NAMES),
         "noeviction",
         Access::Mutable,
+        slot!(memory.policy),
     ),
-    ignored("maxmemory-samples", Kind::Int(1, 64), "5", Access::Mutable),
+    obeyed("maxmemory-samples", Kind::Int(1, 64), "5", Access::Mutable, slot!(memory.samples)),
     ignored("set-max-intset-entries", Kind::Int(0, i64::MAX), "512", Access::Mutable),
     ignored("set-max-listpack-entries", Kind::Int(0, i64::MAX), "128", Access::Mutable),
     ignored("set-max-listpack-value", Kind::Memory(0, MEMORY), "64", Access::Mutable),

@@ -69,6 +69,6 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Bool,
         "yes",
         Access::Mutable,
-        slot!(stop_writes_on_save_error),
+        slot!(rdb.stop_writes_on_error),
     ),
 ];

@@ -86,4 +86,5 @@ pub(super) const ROWS: &[Row] = &[
         slot!(process.face.syslog_facility),
     ),
     obeyed("syslog-ident", Kind::Text, "redis", Access::Fixed, slot!(process.face.syslog_ident)),
+    ignored("watchdog-period", Kind::Int(0, INT), "0", Access::Mutable).hidden(),
 ];

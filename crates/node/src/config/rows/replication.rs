@@ -89,8 +89,14 @@ pub(super) const ROWS: &[Row] = &[
     .or("slave-announce-port"),
     obeyed("replica-announced", Kind::Bool, "yes", Access::Mutable, slot!(repl.announced)),
     ignored("replica-ignore-disk-write-errors", Kind::Bool, "no", Access::Mutable),
-    ignored("replica-ignore-maxmemory", Kind::Bool, "yes", Access::Mutable)
-        .or("slave-ignore-maxmemory"),
+    obeyed(
+        "replica-ignore-maxmemory",
+        Kind::Bool,
+        "yes",
+        Access::Mutable,
+        slot!(memory.replica_ignores),
+    )
+    .or("slave-ignore-maxmemory"),
     ignored("replica-lazy-flush", Kind::Bool, "no", Access::Mutable).or("slave-lazy-flush"),
     obeyed("replica-priority", Kind::Int(0, INT), "100", Access::Mutable, slot!(repl.priority))
         .or("slave-priority"),

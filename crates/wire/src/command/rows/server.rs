@@ -251,6 +251,7 @@ pub(super) const ROWS: [Command; 76] = [
         ]),
     command(Id::MemoryDoctor, "doctor", 2, NONE, NONE)
         .about("4.0.0", "O(1)", "Explains memory problems in words.")
+        .built()
         .within(Id::Memory)
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::MemoryHelp, "help", 2, LOADING | STALE, NONE)
@@ -259,14 +260,17 @@ pub(super) const ROWS: [Command; 76] = [
         .within(Id::Memory),
     command(Id::MemoryMallocStats, "malloc-stats", 2, NONE, NONE)
         .about("4.0.0", "", "Reports the allocator's own figures.")
+        .built()
         .within(Id::Memory)
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::MemoryPurge, "purge", 2, NONE, NONE)
         .about("4.0.0", "", "Asks the allocator to give memory back.")
+        .built()
         .within(Id::Memory)
         .tips(&["request_policy:all_shards", "response_policy:all_succeeded"]),
     command(Id::MemoryStats, "stats", 2, NONE, NONE)
         .about("4.0.0", "O(1)", "Reports where the memory goes.")
+        .built()
         .within(Id::Memory)
         .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]),
     command(Id::MemoryUsage, "usage", -3, READONLY, NONE)
