@@ -1,4 +1,5 @@
-//! A driver for one node: no clock but the one it is given, no network but bytes.
+//! A driver for one node: no clock but the one it is given, no network but bytes, and files that
+//! take whatever is written.
 
 use machine::{
     Action, Address, ConnId, Event, FileError, FileErrorKind, FileOp, FileOutput, Instant, Machine,

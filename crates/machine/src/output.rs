@@ -47,14 +47,9 @@ impl Output {
         (tail, self.queued.saturating_sub(tail), self.segments.len())
     }
 
-    /// Bytes of memory it takes: with room in its own buffers, and the shared bytes that wait.
+    /// Bytes of memory it takes, shared bytes that wait included.
     pub fn footprint(&self) -> usize {
-        let pieces = self.segments.iter().map(|segment| match segment {
-            Segment::Own(bytes) => bytes.capacity(),
-            Segment::Shared(_, range) => range.len(),
-            Segment::Gate(_) => 0,
-        });
-        pieces.sum::<usize>() + self.tail.capacity() + self.list()
+        self.queued + self.tail.capacity() - self.tail.len() + self.list()
     }
 
     fn list(&self) -> usize {

@@ -161,6 +161,7 @@ impl Node {
         self.start_memory(out);
         // Replies wait for the end of the turn, where the lease is looked at once more.
         out.hold_writes(self.clustering.is_some());
+        self.warn_of_periods(out);
         self.start_loading(now, out);
         self.close_gates();
         if let Some((host, port)) = self.config.replicaof.clone().split_once(' ') {
@@ -174,6 +175,20 @@ impl Node {
             );
         }
         self.listen(out);
+    }
+
+    /// A replica whose primary is silent for longer than it waits would be lost again and again.
+    fn warn_of_periods(&self, out: &mut Out) {
+        let (timeout, period) = (self.config.repl_timeout, self.config.repl_ping_period);
+        if timeout <= period {
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "repl-timeout ({timeout}) is not larger than repl-ping-replica-period \
+                     ({period}): links will be taken for dead between two signs of life"
+                ),
+            );
+        }
     }
 
     /// Says who runs here, once the process is known. Redis's test suite waits for the `PID:`.

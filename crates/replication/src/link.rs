@@ -32,6 +32,8 @@ pub struct Target {
 pub struct Terms {
     /// The port we say we listen on.
     pub port: u16,
+    /// `bind-source-addr`, if it is an address.
+    pub source: Option<IpAddr>,
     /// `replica-announce-ip`.
     pub announce_ip: Option<String>,
     /// `masteruser`.
@@ -106,6 +108,8 @@ pub struct Link {
     progress: Progress,
     /// How long it rests after an offer that we refused.
     reserve: Span,
+    /// Where it comes from, if not anywhere.
+    source: Option<IpAddr>,
 }
 
 #[derive(Debug)]
@@ -153,6 +157,7 @@ impl Link {
             met: false,
             progress: Progress::default(),
             reserve: RETRY,
+            source: None,
         }
     }
 
@@ -245,6 +250,7 @@ impl Link {
     pub fn tick(&mut self, terms: &Terms, position: u64, now: Instant, out: &mut Out) -> bool {
         if let State::Resting { until } = self.state {
             if until <= now {
+                self.source = terms.source;
                 self.attempt(now, out);
             }
             return false;
@@ -287,7 +293,11 @@ impl Link {
     }
 
     fn connect(&mut self, ip: IpAddr, token: Token, out: &mut Out) {
-        out.act(Action::Connect { token, to: SocketAddr::new(ip, self.target.port), from: None });
+        out.act(Action::Connect {
+            token,
+            to: SocketAddr::new(ip, self.target.port),
+            from: self.source,
+        });
         self.state = State::Connecting(token);
     }
 

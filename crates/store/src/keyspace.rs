@@ -411,6 +411,7 @@ impl Keyspace {
             let empty = table.as_ref().is_some_and(|table| table.is_empty());
             if empty && slots > 1 && !self.snapshot.is_running() {
                 bytes += self.drop_slot_table(place);
+                steps = steps.saturating_sub(SKIPS / 8);
             } else if let Some(table) = table.filter(|table| table.is_sparse()) {
                 steps = steps.saturating_sub(SKIPS);
                 let before = table.overhead();

@@ -248,3 +248,33 @@ fn clients_may_take_a_part_of_the_limit() {
     until("it is closed", || (client.info("evicted_clients") == "1").then_some(()));
     assert_eq!(client.info("evicted_keys"), "0");
 }
+
+#[test]
+fn what_a_snapshot_holds_evicts_nothing() {
+    let server =
+        Server::with(&["--save", "", "--rdbcompression", "no", "--repl-diskless-sync-delay", "0"]);
+    let mut client = server.client();
+    let write = |client: &mut Client, fill: &str| {
+        let value = fill.repeat(4000);
+        for key in 0..8000 {
+            client.ask(&["SET", &format!("key:{key}"), &value]);
+        }
+    };
+    write(&mut client, "a");
+    let limit = number(&mut client, "used_memory") + 2 * MIB;
+    client.line(&format!("CONFIG SET maxmemory-policy allkeys-random maxmemory {limit}"));
+    // A replica that reads nothing.
+    let mut replica = server.client();
+    replica.send(&requests(["REPLCONF capa eof capa psync2", "PSYNC ? -1"]));
+    until("a snapshot runs", || (client.info("rdb_bgsave_in_progress") == "1").then_some(()));
+    // Every bucket is taken before it changes, and stays with the snapshot.
+    write(&mut client, "b");
+    let held = number(&mut client, "current_cow_size");
+    assert!(held > 10 * MIB, "{held}");
+    assert!(number(&mut client, "mem_not_counted_for_evict") >= held);
+    assert!(number(&mut client, "used_memory") > limit);
+    assert_eq!(client.info("evicted_keys"), "0");
+    drop(replica);
+    until("all is let go", || (number(&mut client, "used_memory") < limit).then_some(()));
+    assert_eq!(client.info("evicted_keys"), "0");
+}

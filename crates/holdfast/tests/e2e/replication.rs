@@ -319,3 +319,24 @@ fn wait_counts_replicas_of_either_kind() {
     assert_eq!(client.line("SET a 2"), "+OK");
     assert_eq!(client.line("WAIT 3 50"), ":2");
 }
+
+#[test]
+fn the_link_comes_from_where_it_is_told() {
+    let primary = Server::with(&["--bind", "0.0.0.0", "--protected-mode", "no"]);
+    let port = primary.port.to_string();
+    let replica = Server::with(&[
+        "--replicaof",
+        "127.0.0.1",
+        &port,
+        "--bind-source-addr",
+        "127.0.0.2",
+        "--repl-timeout",
+        "5",
+    ]);
+    let mut client = primary.client();
+    until("the replica comes from there", || {
+        client.info("slave0").starts_with("ip=127.0.0.2,").then_some(())
+    });
+    let log = replica.home.printed();
+    assert!(log.contains("repl-timeout (5) is not larger than repl-ping-replica-period (10)"));
+}

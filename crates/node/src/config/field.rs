@@ -235,3 +235,16 @@ impl Field for OutputLimits {
         *self = OutputLimits::from_text(text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentage_is_of_the_whole_there_is() {
+        assert_eq!(Share::Percent(5).bytes(2000), 100);
+        assert_eq!(Share::Percent(100).bytes(u64::MAX), u64::MAX);
+        assert_eq!(Share::Percent(5).bytes(0), 0);
+        assert_eq!(Share::Bytes(7).bytes(2000), 7);
+    }
+}

@@ -103,6 +103,8 @@ pub struct Repl {
     pub announce_ip: String,
     /// `replica-announce-port`; 0: the one we listen on.
     pub announce_port: u16,
+    /// `bind-source-addr`: where the link to the primary comes from; empty: anywhere.
+    pub source: String,
     /// `replica-announced`: Sentinels may tell others of us.
     pub announced: bool,
     /// `replica-priority`: Sentinels prefer the lowest, and never take 0.
@@ -331,6 +333,7 @@ impl Default for Repl {
     fn default() -> Self {
         Repl {
             announce_ip: String::new(),
+            source: String::new(),
             announce_port: 0,
             announced: true,
             priority: 100,

@@ -36,8 +36,8 @@ pub(crate) struct Memory {
     exceeded_before: Span,
     /// Keys that may still go in this turn, beyond each command's own.
     left: u32,
-    /// Clients have been weighed in this turn.
-    weighed: bool,
+    /// When clients were last weighed.
+    weighed: Instant,
     /// What the clients take that were closed in this turn and in the last one.
     leaving: [u64; 2],
     /// Tables that another thread is freeing, with their bytes.
@@ -168,7 +168,6 @@ impl Node {
     pub(crate) fn keep_limit(&mut self, units: u32, now: Now, out: &mut Out) {
         let memory = &mut self.data.memory;
         let left = std::mem::replace(&mut memory.left, keys_a_turn(self.config.memory.tenacity));
-        memory.weighed = false;
         memory.leaving = [0, memory.leaving[0]];
         let excess = if self.closed & gate::MEMORY == 0 { 0 } else { self.excess(out) };
         if excess == 0 {
@@ -239,7 +238,10 @@ impl Node {
         if self.clients.pause.is_on() {
             return (Room::Enough, 0);
         }
-        if !std::mem::replace(&mut self.data.memory.weighed, true) {
+        // With many clients it takes long: it gets a small part of the time.
+        let rest = Span::micros(self.sessions.len() as u64);
+        if now.mono.since(self.data.memory.weighed) > rest {
+            self.data.memory.weighed = now.mono;
             let closed = self.check_memory(out);
             self.data.memory.leaving[0] += closed;
             if closed > 0 {

@@ -125,6 +125,7 @@ impl Node {
         let announced = self.config.repl.announce_port;
         Terms {
             port: if announced == 0 { self.config.port } else { announced },
+            source: self.config.repl.source.parse().ok(),
             announce_ip: some(&self.config.repl.announce_ip),
             user: some(&self.config.masteruser),
             password: some(&self.config.masterauth),

@@ -33,13 +33,14 @@ static USED: AtomicUsize = AtomicUsize::new(0);
 /// The end of that region.
 static END: AtomicUsize = AtomicUsize::new(0);
 
-/// The figures of the last report, and whether they are wanted anew. Together they need not be of
-/// one moment.
-static REPORT: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+/// What was handed out at the time of the last report, less what the counted threads held then: one
+/// number, so that nobody sees half of a new report. [`NEVER`] before the first.
+static BASE: AtomicI64 = AtomicI64::new(NEVER);
+const NEVER: i64 = i64::MIN;
+/// The other figures of the last report, and whether one is wanted anew.
+static REPORT: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 static WANTED: AtomicBool = AtomicBool::new(false);
 static PURGE: AtomicBool = AtomicBool::new(false);
-/// What the counted threads had allocated and not freed at the time of the report.
-static MARK: AtomicI64 = AtomicI64::new(0);
 /// Of the machine's thread first, and of those that run jobs: memory changes hands between them in
 /// bulk.
 static COUNTERS: [OnceLock<Counters>; 4] = [const { OnceLock::new() }; 4];
@@ -80,12 +81,12 @@ fn held() -> i64 {
     COUNTERS.iter().filter_map(OnceLock::get).map(Counters::held).sum()
 }
 
-/// Bytes handed out at the time of the last report, and what the counted threads have allocated
-/// since; 0 without a report.
+/// Bytes handed out at the time of the last report, and what the counted threads have allocated and
+/// not freed since; 0 without a report.
 pub(super) fn allocated() -> u64 {
-    match REPORT[0].load(Relaxed) {
-        0 => 0,
-        reported => reported.saturating_add_signed(held() - MARK.load(Relaxed)).max(1),
+    match BASE.load(Relaxed) {
+        NEVER => 0,
+        base => (base + held()).max(1) as u64,
     }
 }
 
@@ -95,7 +96,7 @@ pub(super) fn last_report() -> Option<[u64; 3]> {
     WANTED.store(true, Relaxed);
     thread.unpark();
     let allocated = allocated();
-    (allocated > 0).then(|| [allocated, REPORT[1].load(Relaxed), REPORT[2].load(Relaxed)])
+    (allocated > 0).then(|| [allocated, REPORT[0].load(Relaxed), REPORT[1].load(Relaxed)])
 }
 
 /// Has unused pages given back, by the thread if there is one: it can take long.
@@ -121,12 +122,14 @@ pub(crate) fn count_this_thread() -> bool {
 /// Adds up anew.
 fn make_report() {
     let before = held();
-    let figures = super::measure();
+    let [allocated, active, kept] = super::measure();
     // The figures are of some moment between the two.
-    MARK.store(before.midpoint(held()), Relaxed);
-    for (kept, figure) in REPORT.iter().zip(figures) {
-        kept.store(figure, Relaxed);
+    let held = before.midpoint(held());
+    if allocated > 0 {
+        BASE.store(allocated as i64 - held, Relaxed);
     }
+    REPORT[0].store(active, Relaxed);
+    REPORT[1].store(kept, Relaxed);
 }
 
 /// Address space that extents are cut from.

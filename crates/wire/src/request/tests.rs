@@ -122,7 +122,10 @@ fn list(words: &[&str]) -> Vec<Vec<u8>> {
 #[test]
 fn decoder_is_small_when_idle() {
     assert!(size_of::<Decoder>() <= 64);
-    assert_eq!(Decoder::new().held_bytes(), 0);
+    let mut decoder = Decoder::new();
+    assert_eq!(decoder.held_bytes(), 0);
+    decoder.set_unread(5);
+    assert_eq!(decoder.held_bytes(), 5);
 }
 
 #[test]

@@ -21,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Nor may it be silent for longer.
 const SILENCE: Duration = Duration::from_secs(240);
 
-/// A copy of the suite, for one run alone: two in one folder would clean up each other's servers.
+/// The suite's folder: a copy, since each run cleans up behind all others of its folder.
 pub(crate) struct Suite {
     folder: PathBuf,
 }
 
 impl Drop for Suite {
     fn drop(&mut self) {
-        // What stays is in the system's folder for such things.
+        // Nobody looks for it any more.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -57,16 +57,17 @@ impl Suite {
         if !output.status.success() {
             bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
         }
-        let whole = PathBuf::from(String::from_utf8(output.stdout)?.trim());
-        let name = format!("holdfast-conformance-{}", std::process::id());
-        let folder = std::env::temp_dir().join(name);
-        let copied = Command::new("cp").arg("-r").args([&whole, &folder]).status()?;
+        let kept = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+        let folder = std::env::temp_dir().join(format!("holdfast-suite-{}", std::process::id()));
+        let copied = Command::new("cp").arg("-r").args([&kept, &folder]).status()?;
         if !copied.success() {
-            bail!("{} cannot be copied to {}", whole.display(), folder.display());
+            bail!("the suite cannot be copied to {}", folder.display());
         }
+        // Of runs before there were copies.
+        let _ = fs::remove_dir_all(folder.join("tests/tmp"));
         for name in ["server", "cli", "benchmark", "check-rdb", "check-aof", "sentinel"] {
             let link = folder.join("src").join(format!("redis-{name}"));
-            // The copy may hold one from another build.
+            // It may be there from another build.
             let _ = fs::remove_file(&link);
             symlink(&ours, &link).with_context(|| format!("{}", link.display()))?;
         }

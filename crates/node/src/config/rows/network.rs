@@ -7,7 +7,7 @@ use super::super::special;
 /// The network and its clients.
 pub(super) const ROWS: &[Row] = &[
     obeyed("bind", Kind::Words, "* -::*", Access::Mutable, slot!(bind)),
-    ignored("bind-source-addr", Kind::Text, "", Access::Mutable),
+    obeyed("bind-source-addr", Kind::Text, "", Access::Mutable, slot!(repl.source)),
     obeyed(
         "client-output-buffer-limit",
         Kind::Special(special::output_limits),
