@@ -30,7 +30,7 @@ impl Node {
             return self.promote(turn.now, turn.out);
         }
         let port = number::parse_i64(args[2]).and_then(|port| u16::try_from(port).ok());
-        let Some(port) = port.filter(|port| *port > 0) else {
+        let Some(port) = port else {
             return reply.error("ERR Invalid master port");
         };
         let target = Target { host: String::from_utf8_lossy(args[1]).into_owned(), port };
