@@ -32,27 +32,32 @@ pub(crate) struct Options {
 }
 
 /// Files that are quick, and those that are not.
-const FAST: &[&str] =
-    &["unit/auth", "unit/quit", "unit/type/incr", "unit/keyspace", "unit/protocol"];
-const SLOW: &[&str] = &[
+const FAST: &[&str] = &[
+    "unit/auth",
+    "unit/quit",
+    "unit/type/incr",
+    "unit/keyspace",
+    "unit/protocol",
     "unit/type/string",
-    "unit/expire",
     "unit/scan",
-    "unit/multi",
     "unit/info",
-    "unit/introspection",
     "unit/introspection-2",
     "unit/limits",
-    "unit/maxmemory",
-    "unit/memefficiency",
     "unit/obuf-limits",
     "unit/querybuf",
     "unit/networking",
-    "unit/pause",
     "unit/slowlog",
     "unit/latency-monitor",
     "unit/shutdown",
     "unit/wait",
+];
+const SLOW: &[&str] = &[
+    "unit/expire",
+    "unit/multi",
+    "unit/introspection",
+    "unit/maxmemory",
+    "unit/memefficiency",
+    "unit/pause",
     "integration/replication",
     "integration/replication-2",
     "integration/replication-3",

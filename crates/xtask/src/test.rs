@@ -86,6 +86,10 @@ fn steps() -> Result<Vec<Step>> {
         let arguments = ["test", "--release", "-p", "holdfast", "--test", "e2e"];
         steps.push(Step::cargo("end to end", 30, &arguments));
     }
+    let mut suite = Command::new(std::env::current_exe()?);
+    suite.args(["conformance", "--fast", "--ours"]).current_dir(&root);
+    suite.arg(tree::target_folder().join("release/holdfast"));
+    steps.push(Step { name: "conformance", command: suite, limit: Duration::from_secs(600) });
     steps.push(simulation()?);
     Ok(steps)
 }
