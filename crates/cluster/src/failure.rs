@@ -108,8 +108,8 @@ impl Cluster {
             return;
         }
         let Some(asked) = asked else { return };
-        // Voters are asked four times in a node-timeout, so one that is silent for all of it has
-        // left a PING unanswered for half of it; to wait longer would tell us nothing.
+        // Whoever is silent for a node-timeout has been asked in its first half at the latest:
+        // to wait longer for the answer to that would tell us nothing.
         let half = Span(timeout.0 / 2);
         if silence > timeout && asked > half && !member.is(flag::PFAIL | flag::FAIL) {
             self.suspect(now, key, out);

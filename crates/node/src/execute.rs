@@ -86,7 +86,9 @@ impl Node {
             None => self.other(row.id, session, call.request.args, turn),
         }
         if self.data.effects.changes() != 0 {
+            self.data.unbracketed = row.flags.has(command::flag::TOUCHES_ARBITRARY_KEYS);
             self.commit(session.db, call.request.args, call.raw);
+            self.data.unbracketed = false;
             session.written = self.replication.end();
             if self.replication.link.is_some() {
                 self.remember_own(row, session.db, call.request.args);
@@ -271,6 +273,8 @@ impl Node {
         match session.modes.replies {
             Replies::All | Replies::SkipNext => {}
             Replies::None => self.take_back(start, turn),
+            // The answer is still to come, and is the one to be left out.
+            Replies::Skip if session.waiting && turn.buffer.len() == start => {}
             Replies::Skip => {
                 self.take_back(start, turn);
                 session.modes.replies = Replies::All;

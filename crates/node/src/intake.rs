@@ -93,17 +93,27 @@ impl Node {
         self.execute(session, &Call { row: Some(row), request, slot: call.slot, raw: &[] }, turn);
     }
 
-    /// Runs a request that was kept.
+    /// Runs a request that was kept; `row`: what it was then, since its name may have been replaced.
     pub(crate) fn execute_kept(
         &mut self,
+        row: Option<&'static Command>,
         session: &mut Session,
         args: &[&[u8]],
         bodies: &[Arc<[u8]>],
         turn: &mut Turn<'_>,
     ) {
-        let ahead = self.look_ahead(args);
+        let ahead = match row {
+            Some(row) => self.look_ahead_as(row, args),
+            None => self.look_ahead(args),
+        };
         let request = Request { args, hash: ahead.hash, bodies };
-        self.execute(session, &Call { row: ahead.row, request, slot: ahead.slot, raw: &[] }, turn);
+        let call = Call { row: ahead.row, request, slot: ahead.slot, raw: &[] };
+        match ahead.row {
+            Some(row) if self.config.process.renames.is_new(args[0]) => {
+                self.execute_renamed(row, session, &call, turn);
+            }
+            _ => self.execute(session, &call, turn),
+        }
     }
 
     /// A large argument that the decoder asked for.
@@ -230,6 +240,11 @@ impl Node {
         let Some(row) = args.first().and_then(|name| renames.find(name)) else {
             return Ahead::default();
         };
+        self.look_ahead_as(row, args)
+    }
+
+    #[inline]
+    fn look_ahead_as(&self, row: &'static Command, args: &[&[u8]]) -> Ahead {
         let key = match row.first_key {
             0 => None,
             index => args.get(usize::from(index)),
@@ -242,7 +257,7 @@ impl Node {
     #[cold]
     fn assembled(&mut self, session: &mut Session, request: &Assembled, turn: &mut Turn<'_>) {
         let args: Vec<&[u8]> = request.args.iter().map(|arg| &arg[..]).collect();
-        self.execute_kept(session, &args, &request.args, turn);
+        self.execute_kept(None, session, &args, &request.args, turn);
     }
 
     #[cold]

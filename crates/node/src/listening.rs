@@ -1,7 +1,7 @@
 //! Where clients may connect: `bind`, `port` and `unixsocket`, at the start and when CONFIG SET
 //! moves them.
 
-use crate::config::Config;
+use crate::config::{Config, Row};
 use crate::execute::Turn;
 use crate::node::Node;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -42,11 +42,15 @@ pub(crate) struct Listeners {
     moving: Option<Move>,
 }
 
+/// A directive and its new value.
+pub(crate) type Change = (&'static Row, String);
+
 /// A change of `bind` or `port` that is under way.
 struct Move {
-    /// Who asked for it, and the settings that hold if it succeeds.
+    /// Who asked for it, and what else was asked for with it: others may change settings meanwhile.
     conn: ConnId,
-    config: Box<Config>,
+    changes: Vec<Change>,
+    to_port: bool,
     /// What was closed for it.
     closed: Vec<Listener>,
     /// What was opened for it, and what of that has not answered yet.
@@ -151,18 +155,33 @@ impl Node {
         let Some(listener) = self.listeners.by_token.remove(&token.0) else { return };
         let missing = matches!(why, NetError::AddressNotAvailable | NetError::Other(_));
         if listener.need == Need::May && missing {
-            return self.moved(token, true, out);
+            self.moved(token, true, out);
+            if self.listeners.by_token.is_empty() && self.listeners.moving.is_none() {
+                let text = format_args!("Configured to not listen anywhere, exiting.");
+                out.log(Level::Warning, text);
+                out.act(Action::Exit { status: 1 });
+            }
+            return;
         }
         let port = listener.at.map_or(self.config.port, |at| at.port());
-        out.log(
-            Level::Warning,
-            format_args!("Warning: Could not create server TCP listening socket *:{port}: {why}"),
-        );
+        let text = match listener.at {
+            Some(_) => {
+                format!("Warning: Could not create server TCP listening socket *:{port}: {why}")
+            }
+            None => {
+                let path = &self.config.process.unixsocket;
+                format!("Failed opening Unix socket: {path}: {why}")
+            }
+        };
+        out.log(Level::Warning, format_args!("{text}"));
         if self.listeners.moving.is_some() || listener.need == Need::Regain {
             return self.moved(token, false, out);
         }
         self.listeners.failed = true;
-        out.log(Level::Warning, format_args!("Failed listening on port {port} (tcp), aborting."));
+        if listener.at.is_some() {
+            let text = format_args!("Failed listening on port {port} (tcp), aborting.");
+            out.log(Level::Warning, text);
+        }
         out.act(Action::Exit { status: 1 });
     }
 
@@ -173,11 +192,20 @@ impl Node {
 
     /// Listens where other settings say. They hold, and the client hears it, once that is so; if
     /// it fails, everything is as it was.
-    pub(crate) fn move_to(&mut self, config: Config, session: &mut Session, turn: &mut Turn<'_>) {
+    pub(crate) fn move_to(
+        &mut self,
+        config: Config,
+        changes: Vec<Change>,
+        session: &mut Session,
+        turn: &mut Turn<'_>,
+    ) {
         let mut reply = Reply::new(turn.buffer, session.protocol);
+        let to_port = self.config.port != config.port;
+        // The answer comes in a later turn, and a transaction is answered in one.
+        let possible = self.listeners.moving.is_none() && session.transaction.running.is_none();
         let wanted = match addresses(&config) {
-            Ok(wanted) if self.listeners.moving.is_none() => wanted,
-            _ => return reply.error(&refusal(self.config.port != config.port)),
+            Ok(wanted) if possible => wanted,
+            _ => return reply.error(&refusal(to_port)),
         };
         let mut closed = Vec::new();
         let gone = |listener: &Listener| {
@@ -199,8 +227,10 @@ impl Node {
             return self.adopt(config, turn.out);
         }
         let waiting = opened.iter().map(|token| token.0).collect();
-        let (conn, config) = (session.conn, Box::new(config));
-        self.listeners.moving = Some(Move { conn, config, closed, opened, waiting, failed: false });
+        let conn = session.conn;
+        let failed = false;
+        let moving = Move { conn, changes, to_port, closed, opened, waiting, failed };
+        self.listeners.moving = Some(moving);
         session.waiting = true;
     }
 
@@ -224,16 +254,17 @@ impl Node {
             for listener in moving.closed {
                 self.open(Listener { need: Need::Regain, ..listener }, out);
             }
-            format!("-{}\r\n", refusal(moving.config.port != self.config.port))
+            format!("-{}\r\n", refusal(moving.to_port))
         } else {
-            self.adopt(*moving.config, out);
+            let mut config = self.config.clone();
+            for (row, value) in &moving.changes {
+                // It was valid when it was asked for.
+                let _ = config.set(row, &[value]);
+            }
+            self.adopt(config, out);
             String::from("+OK\r\n")
         };
-        if let Some(session) = self.sessions.get_mut(moving.conn) {
-            session.waiting = false;
-            out.queue(moving.conn, reply.as_bytes());
-            out.act(Action::ResumeReads { conn: moving.conn });
-        }
+        self.answer_late(moving.conn, reply.as_bytes(), out);
     }
 
     /// Whose connection is over hears nothing; its number may be another's by then.

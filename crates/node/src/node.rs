@@ -82,6 +82,8 @@ pub(crate) struct Store {
     pub(crate) stream: Vec<u8>,
     /// What clients' commands do about expired keys.
     pub(crate) expired: Expired,
+    /// The effects at hand are of keys that the command met by chance: each stands for itself.
+    pub(crate) unbracketed: bool,
     /// Those of the transaction that runs.
     pub(crate) pending: Option<Pending>,
     /// How much memory it takes, and may take.
@@ -131,6 +133,7 @@ impl Node {
                 changes: 0,
                 stream: Vec::new(),
                 expired: Expired::Delete,
+                unbracketed: false,
                 pending: None,
                 memory: Memory::default(),
             },
@@ -312,7 +315,6 @@ impl Node {
         }
         self.clients.forget(conn);
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
-        self.clients.switches.reloading.retain(|waiting| *waiting != conn);
         self.forget_rewrite(conn);
         self.forget_move(conn);
         self.forget_asked(conn);

@@ -187,6 +187,7 @@ impl Node {
         }
         let allowed = self.config.process.protected_configs.to(session.is_local());
         let mut config = self.config.clone();
+        let mut changes = Vec::new();
         for (index, pair) in words.chunks_exact(2).enumerate() {
             let name = String::from_utf8_lossy(pair[0]);
             let Some(directive) = config::find(&name) else {
@@ -205,6 +206,7 @@ impl Node {
             } else if before.any(|other| is_same(other[0], directive)) {
                 Err(String::from("duplicate parameter"))
             } else {
+                changes.push((directive, value.to_string()));
                 config.set(directive, &[&value])
             };
             if let Err(why) = result {
@@ -214,7 +216,7 @@ impl Node {
             }
         }
         if self.moves(&config) {
-            return self.move_to(config, session, turn);
+            return self.move_to(config, changes, session, turn);
         }
         reply.ok();
         self.adopt(config, turn.out);

@@ -74,8 +74,12 @@ extern "C" fn handle(signal: i32, info: *const libc::siginfo_t, _context: *const
     line.text("\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n").send(log);
     line.head().text("Holdfast ").text(env!("CARGO_PKG_VERSION"));
     line.text(" crashed by signal: ").number(signal as usize);
-    line.text(", si_code: ").number(code.unsigned_abs() as usize).text("\n").send(log);
-    if signal == libc::SIGSEGV || signal == libc::SIGBUS {
+    let sign = if code < 0 { "-" } else { "" };
+    line.text(", si_code: ").text(sign).number(code.unsigned_abs() as usize).text("\n").send(log);
+    // Codes above 0 are the kernel's; with the others a process has sent the signal.
+    if code <= 0 {
+        line.head().text("Killed by a signal of a process").text("\n").send(log);
+    } else if signal == libc::SIGSEGV || signal == libc::SIGBUS {
         line.head().text("Accessing address: 0x").hexadecimal(address).text("\n").send(log);
     }
     line.text("\n------ STACK TRACE ------\nBacktrace:\n").send(log);

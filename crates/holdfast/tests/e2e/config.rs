@@ -1,6 +1,6 @@
 //! Directives: the table beside Redis's own, what is refused, and CONFIG REWRITE.
 
-use crate::client::Client;
+use crate::client::{Client, requests, show};
 use crate::server::{HOLDFAST, Home, Program, Server, until};
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,7 +24,7 @@ fn all(server: &Server) -> BTreeMap<String, String> {
     let Value::Array(items) = server.client().ask(&["CONFIG", "GET", "*"]) else {
         panic!("no list");
     };
-    let texts: Vec<String> = items.iter().map(crate::client::show).collect();
+    let texts: Vec<String> = items.iter().map(show).collect();
     texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect()
 }
 
@@ -258,5 +258,63 @@ fn a_server_moves_to_another_port_and_address() {
         assert_eq!(client.line("CONFIG GET timeout"), "[timeout 77]");
         assert_eq!(client.line("CONFIG SET bind 127.0.0.1"), "+OK");
         assert!(std::net::TcpStream::connect(("127.0.0.2", new)).is_err());
+    }
+}
+
+#[test]
+fn renamed_commands_stay_what_they_are_when_they_wait_or_are_large() {
+    let home = Home::new();
+    let file = home.beside("redis.conf");
+    fs::write(&file, "rename-command SET st\nrename-command APPEND SET\n").expect("a file");
+    let name = file.to_string_lossy().into_owned();
+    let primary = Server::run(home, move |home, port| {
+        let mut command = Program::Holdfast.command();
+        command.arg(&name).args(["--port", &port.to_string(), "--dir"]).arg(home.data());
+        command
+    });
+    let replica = Server::with(&["--replicaof", "127.0.0.1", &primary.port.to_string()]);
+    let (mut client, mut other) = (primary.client(), primary.client());
+    let large = "x".repeat(2 << 20);
+    assert_eq!(client.call(&["ST", "big", &large]), "+OK");
+    client.line("ST small old");
+    client.line("CLIENT PAUSE 100000 WRITE");
+    other.send(&requests(["ST small new", "SET small er"]));
+    until("it waits", || (client.info("blocked_clients") == "1").then_some(()));
+    client.line("CLIENT UNPAUSE");
+    assert_eq!(show(&other.read()), "+OK");
+    assert_eq!(show(&other.read()), ":5");
+    let mut replica = replica.client();
+    until("the replica has it", || (replica.line("GET small") == "newer").then_some(()));
+    assert_eq!(replica.line("STRLEN big"), format!(":{}", 2 << 20));
+}
+
+#[test]
+fn late_answers_keep_their_places() {
+    let server = Server::start();
+    let mut client = server.client();
+    client.send(&requests(["CLIENT REPLY SKIP", "SAVE", "ECHO a", "SAVE", "ECHO b"]));
+    assert_eq!(
+        [show(&client.read()), show(&client.read()), show(&client.read())],
+        ["a", "+OK", "b"]
+    );
+    let port = crate::server::free_port();
+    let lines = ["MULTI", &format!("CONFIG SET port {port}"), "PING", "EXEC", "ECHO c"];
+    client.send(&requests(lines));
+    let replies: Vec<String> = (0..5).map(|_| show(&client.read())).collect();
+    assert!(replies[3].starts_with("[-ERR CONFIG SET failed") && replies[3].ends_with("+PONG]"));
+    assert_eq!(replies[4], "c");
+}
+
+#[test]
+fn settings_made_while_the_port_moves_are_kept() {
+    let server = Server::start();
+    let (mut mover, mut setter) = (server.client(), server.client());
+    for round in 0..50 {
+        let port = crate::server::free_port();
+        mover.send(&requests([format!("CONFIG SET port {port}").as_str()]));
+        assert_eq!(setter.line(&format!("CONFIG SET timeout {}", 1000 + round)), "+OK");
+        mover.read();
+        let wanted = format!("[timeout {}]", 1000 + round);
+        assert_eq!(setter.line("CONFIG GET timeout"), wanted);
     }
 }

@@ -132,7 +132,12 @@ fn a_reload_keeps_what_there_was() {
     let digest = client.line("DEBUG DIGEST");
     assert_eq!(client.line("DEBUG RELOAD"), "+OK");
     assert_eq!(client.line("DEBUG DIGEST"), digest);
-    assert_eq!(client.info("rdb_saves"), "1");
+    assert!(client.line("DEBUG RELOAD NOSAVE").starts_with("-ERR unknown subcommand or wrong"));
+    assert_eq!(client.line("MULTI"), "+OK");
+    for line in ["SET in 1", "DEBUG RELOAD", "GET in"] {
+        assert_eq!(client.line(line), "+QUEUED");
+    }
+    assert_eq!(client.line("EXEC"), "[+OK +OK 1]");
     client.send(&crate::client::requests(["DEBUG RELOAD", "SET after 1", "GET after"]));
     let replies: Vec<String> = (0..3).map(|_| show(&client.read())).collect();
     assert_eq!(replies, ["+OK", "+OK", "1"]);

@@ -364,3 +364,39 @@ fn a_paused_replica_applies_nothing() {
         until("it is applied", || (client.line("GET b") == "2").then_some(()));
     }
 }
+
+#[test]
+fn a_snapshot_of_more_databases_is_refused_and_nothing_lost() {
+    let primary = Server::of(Program::Redis, Home::new(), &["--save", "", "--databases", "100"]);
+    let mut writer = primary.client();
+    writer.line("SELECT 50");
+    writer.line("SET a 1");
+    let replica = Server::with(&[]);
+    let mut client = replica.client();
+    client.line("SET mine 1");
+    client.line(&format!("REPLICAOF 127.0.0.1 {}", primary.port));
+    until("it is refused", || {
+        replica.home.printed().contains("it has keys of database 50").then_some(())
+    });
+    assert_eq!(client.line("GET mine"), "1");
+    assert_eq!(client.line("REPLICAOF NO ONE"), "+OK");
+    assert_eq!(client.line("PING"), "+PONG");
+}
+
+#[test]
+fn a_scheduled_save_waits_for_the_data() {
+    let primary = Server::with(&["--enable-debug-command", "yes"]);
+    primary.client().line("DEBUG POPULATE 200000");
+    let replica = Server::with(&["--enable-debug-command", "yes"]);
+    let mut client = replica.client();
+    client.line("DEBUG POPULATE 100000 own");
+    let follow = format!("REPLICAOF 127.0.0.1 {}", primary.port);
+    client.send(&requests(["BGSAVE", "BGSAVE SCHEDULE", &follow]));
+    (0..3).for_each(|_| drop(client.read()));
+    until("it has the data", || (client.line("DBSIZE") == ":200000").then_some(()));
+    until("all is saved", || (client.info("rdb_bgsave_in_progress") == "0").then_some(()));
+    let log = replica.home.printed();
+    let load = log.find("Loading DB in memory").expect("it was loaded");
+    let done = log[load..].find("Finished with success").expect("it was loaded") + load;
+    assert!(!log[load..done].contains("saving started"), "{log}");
+}

@@ -2,6 +2,7 @@
 //!
 //! All of it costs a client nothing while it is not used: `execute` sees one closed gate at most.
 
+mod late;
 mod limits;
 mod monitor;
 mod pause;

@@ -131,8 +131,8 @@ impl Node {
             let ticks = out.ticks();
             let stamp = self.stamp(now);
             let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
-            let (_, args, bodies) = requests.get(0);
-            self.execute_kept(&mut session, &args, bodies, &mut turn);
+            let (row, args, bodies) = requests.get(0);
+            self.execute_kept(Some(row), &mut session, &args, bodies, &mut turn);
             if !session.waiting {
                 out.act(machine::Action::ResumeReads { conn });
             }

@@ -113,11 +113,7 @@ impl Node {
         let Some(clustering) = &mut self.clustering else { return };
         let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
         let (_, conn) = clustering.asked.swap_remove(at);
-        if let Some(session) = self.sessions.get_mut(conn) {
-            session.waiting = false;
-            out.queue(conn, reply);
-            out.act(Action::ResumeReads { conn });
-        }
+        self.answer_late(conn, reply, out);
     }
 
     /// A client is gone: nobody waits for the answer any more.

@@ -19,6 +19,9 @@ impl Renames {
     pub fn add(&mut self, old: &str, new: &str) -> Result<(), Refusal> {
         let row = self.find(old.as_bytes());
         let row = row.ok_or_else(|| String::from("No such command in rename-command"))?;
+        if old.eq_ignore_ascii_case(new) {
+            return Ok(());
+        }
         if !new.is_empty() && self.find(new.as_bytes()).is_some() {
             return Err(String::from("Target command name already exists"));
         }

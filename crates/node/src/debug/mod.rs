@@ -6,7 +6,7 @@ mod reload;
 use crate::execute::Turn;
 use crate::node::Node;
 use front::Session;
-use machine::{Action, ConnId, Crash, Signal, Span};
+use machine::{Action, Crash, Signal, Span};
 use store::digest::Digest;
 use store::keyspace::Place;
 use store::rdb::payload;
@@ -26,8 +26,6 @@ pub(crate) struct Switches {
     pub(crate) rewrite_all: bool,
     /// A signal that came meanwhile.
     pub(crate) signal: Option<Signal>,
-    /// Who waits for RELOAD.
-    pub(crate) reloading: Vec<ConnId>,
 }
 
 /// The longest DEBUG SLEEP: a slip of the finger must not hang a server for a year.
@@ -58,7 +56,7 @@ const HELP: &[&str] = &[
     "PROTOCOL <type>",
     "    Answer a value of a type of the protocol.",
     "RELOAD",
-    "    Save, forget everything, and load what was saved.",
+    "    Take all data through the format of snapshots; no file is written.",
     "REPLICATE <command> [<arg> ...]",
     "    Send a command to the replicas without running it.",
     "SEGFAULT",
@@ -86,7 +84,6 @@ impl Node {
                 self.clients.switches.rewrite_all = true;
                 return self.config_rewrite(session, turn);
             }
-            (b"reload", _) => return self.debug_reload(session, turn),
             (b"populate", _) => return self.populate(words, session, turn),
             (b"log", [message]) => turn.out.log(
                 machine::Level::Warning,
@@ -103,6 +100,10 @@ impl Node {
             }
             (b"log", [_]) => reply.ok(),
             (b"error", [text]) => reply.error_bytes(text),
+            (b"reload", []) => match self.reload(turn.now) {
+                Ok(()) => reply.ok(),
+                Err(why) => reply.error(&format!("ERR Error trying to load the RDB dump: {why}")),
+            },
             (b"digest", []) => reply.simple(&Digest::of_all(&self.data.keyspace).to_string()),
             (b"digest-value", keys) => self.digest_values(keys, session.db, reply),
             (b"object", [key]) => self.debug_object(key, session.db, turn.now.wall.secs(), reply),

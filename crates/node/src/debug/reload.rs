@@ -1,52 +1,56 @@
-//! DEBUG RELOAD: save, forget everything, load what was saved.
+//! DEBUG RELOAD: every value is written as a snapshot would write it, and read again, while
+//! everybody waits: nothing that was acknowledged can fall in between.
 
-use crate::execute::Turn;
 use crate::node::Node;
-use crate::persist::Asked;
-use front::Session;
-use machine::{Action, Now, Out};
-use replication::Link;
-use wire::reply::Reply;
+use machine::Now;
+use store::keyspace::Keyspace;
+use store::rdb::{Item, KeyItem, Limits, LoadOptions, Loader, payload};
+use store::table::EntryRef;
 
 impl Node {
-    /// Saves first; the rest follows when that has succeeded.
-    pub(super) fn debug_reload(&mut self, session: &mut Session, turn: &mut Turn<'_>) {
-        let mut reply = Reply::new(turn.buffer, session.protocol);
-        self.save_for(Asked::Reload, session, turn.now, turn.out, &mut reply);
-    }
-
-    /// After a save that was made for reloading.
-    pub(crate) fn reload(&mut self, now: Now, out: &mut Out) {
-        if self.clients.switches.reloading.is_empty() {
-            return;
-        }
+    /// Takes the data through the format of snapshots.
+    ///
+    /// # Errors
+    /// What could not be read again, if anything; the data is then as it was.
+    pub(super) fn reload(&mut self, now: Now) -> Result<(), String> {
+        let mut fresh = self.data.keyspace.sibling();
+        let mut loader = Loader::new(LoadOptions {
+            slotted: self.clustering.is_some(),
+            expired_before: None,
+            access: self.stamp(now),
+        });
         for db in 0..self.data.keyspace.databases() {
-            self.data.keyspace.clear(db);
-        }
-        self.start_loading(now, out);
-        self.close_gates();
-        if let Some(conn) = self.replication.link.as_ref().and_then(Link::conn) {
-            // What our primary sends meanwhile is for the whole data.
-            out.act(Action::PauseReads { conn });
-        }
-    }
-
-    /// Whether what is loaded is what was saved a moment ago.
-    pub(crate) fn is_reloading(&self) -> bool {
-        !self.clients.switches.reloading.is_empty()
-    }
-
-    /// After a load: whoever asked for it goes on.
-    pub(crate) fn reloaded(&mut self, out: &mut Out) {
-        if let Some(conn) = self.replication.link.as_ref().and_then(Link::conn) {
-            out.act(Action::ResumeReads { conn });
-        }
-        for conn in std::mem::take(&mut self.clients.switches.reloading) {
-            if let Some(session) = self.sessions.get_mut(conn) {
-                session.waiting = false;
-                out.queue(conn, b"+OK\r\n");
-                out.act(Action::ResumeReads { conn });
+            for (_, table) in self.data.keyspace.tables(db) {
+                let mut entries = Vec::with_capacity(table.len());
+                let mut position = table.scan(0, |entry| entries.push(entry));
+                while position != 0 {
+                    position = table.scan(position, |entry| entries.push(entry));
+                }
+                for entry in entries {
+                    copy(db, entry, &mut loader, &mut fresh)?;
+                }
             }
         }
+        self.data.keyspace.adopt(fresh);
+        Ok(())
     }
+}
+
+fn copy(
+    db: u32,
+    entry: EntryRef<'_>,
+    loader: &mut Loader,
+    fresh: &mut Keyspace,
+) -> Result<(), String> {
+    let bytes: Vec<u8> = payload::encode(entry.view(), None).pieces().flatten().copied().collect();
+    let limits = Limits { string: usize::MAX };
+    let value = payload::decode(&bytes, limits).map_err(|error| error.to_string())?;
+    let key = entry.key().to_vec();
+    let expires = entry.expires();
+    let item = KeyItem { db, key, expires, idle: None, freq: None, value };
+    loader.load(Item::Key(item), fresh).map_err(|error| error.to_string())?;
+    if let Some(copied) = fresh.find(db, entry.key()) {
+        copied.set_access(entry.access());
+    }
+    Ok(())
 }

@@ -40,6 +40,8 @@ pub(crate) struct Memory {
     weighed: Instant,
     /// What the clients take that were closed in this turn and in the last one.
     leaving: [u64; 2],
+    /// What a snapshot held that has just ended, and until when that may still be seen.
+    pub(crate) settling: (u64, Instant),
     /// Tables that another thread is freeing, with their bytes.
     freeing: Vec<(Ticket, u64)>,
     figures: report::Figures,
@@ -169,6 +171,9 @@ impl Node {
         let memory = &mut self.data.memory;
         let left = std::mem::replace(&mut memory.left, keys_a_turn(self.config.memory.tenacity));
         memory.leaving = [0, memory.leaving[0]];
+        if memory.settling.1 <= now.mono {
+            memory.settling.0 = 0;
+        }
         let excess = if self.closed & gate::MEMORY == 0 { 0 } else { self.excess(out) };
         if excess == 0 {
             return self.data.memory.set_exceeded(false, now);
@@ -228,7 +233,8 @@ impl Node {
             kept.saturating_sub(backlog.limit()) + queued.sum::<u64>()
         });
         let waiting = self.persist.export.as_ref().map_or(0, |export| export.waiting(out));
-        let snapshot = (self.data.keyspace.held_for_snapshot() + waiting) as u64;
+        let held = self.data.keyspace.held_for_snapshot() + waiting;
+        let snapshot = held.max(self.persist.pressure.held) as u64 + memory.settling.0;
         let freeing: u64 = memory.freeing.iter().map(|(_, bytes)| bytes).sum();
         let leaving: u64 = memory.leaving.iter().sum();
         stream + snapshot + freeing + leaving + out.spare() as u64

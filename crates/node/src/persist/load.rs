@@ -79,7 +79,7 @@ impl Node {
         // What has expired is for a primary to say, and it tells its replicas. In a cluster it is
         // not known yet what we are.
         let follows = !self.config.replicaof.is_empty() || self.clustering.is_some();
-        let keeps = from_primary || follows || self.is_reloading();
+        let keeps = from_primary || follows;
         let expired_before = (!keeps).then_some(now.wall.millis());
         self.persist.loading = Some(Loading {
             file,
@@ -124,7 +124,7 @@ impl Node {
                 self.tick_link(now, out);
                 self.serves_if_loaded(out);
             }
-            Err(error) => self.loading_failed(&error.to_string(), out),
+            Err(error) => self.loading_failed(&loading, &error.to_string(), now, out),
         }
     }
 
@@ -150,7 +150,7 @@ impl Node {
     fn feed(&mut self, mut loading: Loading, bytes: &[u8], now: Now, out: &mut Out) {
         loading.read += bytes.len() as u64;
         if let Err(error) = loading.take(bytes, &mut self.data.keyspace) {
-            return self.loading_failed(&error, out);
+            return self.loading_failed(&loading, &error, now, out);
         }
         self.say_expired(&mut loading, now, out);
         if bytes.len() == CHUNK {
@@ -176,10 +176,6 @@ impl Node {
         if loading.from_primary {
             return self.sync_loaded(now, out);
         }
-        if self.is_reloading() {
-            // Our history went on meanwhile.
-            return self.reloaded(out);
-        }
         self.restore_history(loading.origin, now, out);
         // A link has waited for the data and its place.
         self.tick_link(now, out);
@@ -201,8 +197,20 @@ impl Node {
         }
     }
 
-    /// A damaged file ends the process: going on without the data would look like having none.
-    fn loading_failed(&mut self, why: &str, out: &mut Out) {
+    /// A damaged file ends the process: going on without the data would look like having none. A
+    /// primary's snapshot is asked for again; our own data has made room for it.
+    fn loading_failed(&mut self, loading: &Loading, why: &str, now: Now, out: &mut Out) {
+        if loading.from_primary {
+            out.log(
+                Level::Warning,
+                format_args!("Failed trying to load the MASTER synchronization DB: {why}."),
+            );
+            out.file(FileOp::Close { file: loading.file });
+            for db in 0..self.data.keyspace.databases() {
+                self.data.keyspace.clear(db);
+            }
+            return self.drop_link(now, out);
+        }
         let path = &self.config.dbfilename;
         out.log(Level::Warning, format_args!("Fatal error loading the DB from '{path}': {why}."));
         out.log(

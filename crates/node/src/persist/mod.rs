@@ -78,7 +78,6 @@ impl Exit {
 pub(crate) enum Asked {
     Save,
     Shutdown,
-    Reload,
 }
 
 impl Persist {

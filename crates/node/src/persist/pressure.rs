@@ -12,6 +12,8 @@ use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 const FLOOR: u64 = 64 << 20;
 /// The part of the machine's memory that may be held: a twentieth.
 const SHARE: u64 = 20;
+/// How long after a snapshot what it held may still be seen in the allocator's figure.
+const SETTLING: Span = Span::millis(300);
 /// Slowed connections go on when the pile has shrunk by this much.
 const STEP: usize = 256 << 10;
 
@@ -48,6 +50,8 @@ impl Node {
         let pressure = &mut self.persist.pressure;
         let Some(export) = &self.persist.export else {
             if pressure.peak > 0 || pressure.high {
+                // What it held is free, or will be in a moment; the allocator's figure lags.
+                self.data.memory.settling = (pressure.held as u64, now.mono + SETTLING);
                 pressure.rest();
                 self.let_writers_go_on(out);
             }

@@ -4,9 +4,7 @@ use crate::config::{self, Config};
 use crate::execute::Turn;
 use crate::node::Node;
 use front::Session;
-use machine::{
-    Action, ConnId, FileError, FileId, FileOp, FileOutput, Level, OpenMode, Out, Ticket,
-};
+use machine::{ConnId, FileError, FileId, FileOp, FileOutput, Level, OpenMode, Out, Ticket};
 use wire::reply::Reply;
 
 /// A rewrite under way.
@@ -39,8 +37,11 @@ impl Node {
     /// CONFIG REWRITE.
     pub(crate) fn config_rewrite(&mut self, session: &mut Session, turn: &mut Turn<'_>) {
         let path = self.config.process.file.clone();
-        if path.is_empty() || self.persist.rewriting.is_some() {
+        let queued = session.transaction.running.is_some();
+        if path.is_empty() || queued || self.persist.rewriting.is_some() {
             let why = match path.as_str() {
+                // The answer comes in a later turn, and a transaction is answered in one.
+                _ if queued => "ERR Rewriting config file: not possible inside a transaction",
                 "" => "ERR The server is running without a config file",
                 _ => "ERR Rewriting config file: another rewrite is in progress",
             };
@@ -109,14 +110,10 @@ impl Node {
             Ok(()) => out.log(Level::Notice, format_args!("CONFIG REWRITE executed with success.")),
             Err(why) => out.log(Level::Warning, format_args!("CONFIG REWRITE failed: {why}")),
         }
-        let Some(session) = self.sessions.get_mut(conn) else { return };
-        session.waiting = false;
-        out.act(Action::ResumeReads { conn });
-        match result {
-            Ok(()) => out.queue(conn, b"+OK\r\n"),
-            Err(why) => {
-                out.queue(conn, format!("-ERR Rewriting config file: {why}\r\n").as_bytes())
-            }
-        }
+        let reply = match result {
+            Ok(()) => String::from("+OK\r\n"),
+            Err(why) => format!("-ERR Rewriting config file: {why}\r\n"),
+        };
+        self.answer_late(conn, reply.as_bytes(), out);
     }
 }

@@ -14,6 +14,9 @@ use wire::reply::Reply;
 /// A failed save is tried again by a save point only after this many seconds.
 const RETRY_SECS: u64 = 5;
 
+/// What who asked for the end hears when it does not come.
+const NO_SHUTDOWN: &[u8] = b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n";
+
 impl Node {
     /// BGSAVE; inside a transaction it waits for the end of the turn.
     pub(crate) fn bgsave(
@@ -100,7 +103,9 @@ impl Node {
 
     /// Background work of a turn's end: the running export gets its units.
     pub(crate) fn advance_export(&mut self, units: u32, now: Now, out: &mut Out) {
-        if self.persist.export.is_none() && self.persist.scheduled {
+        // While data is being replaced there is none that could be saved.
+        let idle = self.persist.export.is_none() && self.persist.loading.is_none();
+        if idle && self.persist.scheduled {
             self.start_save(now, out);
         }
         let Some(export) = &mut self.persist.export else { return };
@@ -174,7 +179,6 @@ impl Node {
                 out.log(Level::Notice, format_args!("Background saving terminated with success"));
                 self.send_files(promised, now, out);
                 self.answer_waiting(true, out);
-                self.reload(now, out);
             }
         }
     }
@@ -210,22 +214,14 @@ impl Node {
     /// Answers those who waited for the save, and lets them go on.
     fn answer_waiting(&mut self, ok: bool, out: &mut Out) {
         for (conn, asked) in std::mem::take(&mut self.persist.waiting) {
-            if (asked, ok) == (Asked::Reload, true) {
-                self.clients.switches.reloading.push(conn);
-                continue;
-            }
-            if let Some(session) = self.sessions.get_mut(conn) {
-                session.waiting = false;
-                out.act(Action::ResumeReads { conn });
-            }
-            match (asked, ok) {
-                (Asked::Save, true) => out.queue(conn, b"+OK\r\n"),
-                (Asked::Save | Asked::Reload, false) => out.queue(conn, b"-ERR\r\n"),
-                (Asked::Shutdown | Asked::Reload, true) => {}
-                (Asked::Shutdown, false) => {
-                    out.queue(conn, b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n")
-                }
-            }
+            let reply: &[u8] = match (asked, ok) {
+                (Asked::Save, true) => b"+OK\r\n",
+                (Asked::Save, false) => b"-ERR\r\n",
+                // The end of the connection says it.
+                (Asked::Shutdown, true) => b"",
+                (Asked::Shutdown, false) => NO_SHUTDOWN,
+            };
+            self.answer_late(conn, reply, out);
         }
         if let Some(exit) = self.persist.exit_after.take() {
             if ok || exit.force {
@@ -272,11 +268,7 @@ impl Node {
             waiting.into_iter().partition(|(_, asked)| *asked == Asked::Shutdown);
         self.persist.waiting = on;
         for (conn, _) in over {
-            if let Some(session) = self.sessions.get_mut(conn) {
-                session.waiting = false;
-                out.act(Action::ResumeReads { conn });
-            }
-            out.queue(conn, b"-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+            self.answer_late(conn, NO_SHUTDOWN, out);
         }
         true
     }

@@ -139,7 +139,9 @@ impl Node {
 
     /// After a pause: what came meanwhile is applied.
     pub(crate) fn resume_link(&mut self, out: &mut Out) {
-        if std::mem::take(&mut self.replication.chores.paused) > 0
+        let frozen = self.clustering.as_ref().is_some_and(|clustering| clustering.frozen);
+        if !frozen
+            && std::mem::take(&mut self.replication.chores.paused) > 0
             && let Some(conn) = self.replication.link.as_ref().and_then(|link| link.conn())
         {
             out.act(Action::ResumeReads { conn });

@@ -61,8 +61,7 @@ impl Node {
     /// Our data is what was saved at this place: the stream goes on from there.
     pub(crate) fn restore_history(&mut self, origin: Origin, now: Now, out: &mut Out) {
         let (Some(id), Some(position)) = (origin.id, origin.position) else { return };
-        let again = !self.clients.switches.reloading.is_empty();
-        if again || self.replication.restored.is_some() {
+        if self.replication.restored.is_some() {
             return;
         }
         let new = self.replication.new_id();

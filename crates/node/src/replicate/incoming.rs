@@ -63,6 +63,9 @@ impl Incoming {
         while let Some(item) = self.reader.next(&mut part).map_err(|error| error.to_string())? {
             match &item {
                 Item::Key(_) => self.keys += 1,
+                Item::SelectDb(db) if *db >= databases => {
+                    return Err(format!("it has keys of database {db}"));
+                }
                 item => self.origin.note(item),
             }
             if self.origin.db() >= databases {

@@ -5,7 +5,7 @@ use crate::execute::Turn;
 use crate::export::Export;
 use crate::node::Node;
 use front::Session;
-use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
+use machine::{ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
 use wire::command::Command;
@@ -453,11 +453,7 @@ impl Node {
         } else {
             format!(":{have}\r\n")
         };
-        if let Some(session) = self.sessions.get_mut(conn) {
-            session.waiting = false;
-            out.queue(conn, text.as_bytes());
-            out.act(Action::ResumeReads { conn });
-        }
+        self.answer_late(conn, text.as_bytes(), out);
         true
     }
 
@@ -470,11 +466,7 @@ impl Node {
             if have < wait.replicas && !over {
                 return true;
             }
-            if let Some(session) = self.sessions.get_mut(wait.conn) {
-                session.waiting = false;
-                out.queue(wait.conn, format!(":{have}\r\n").as_bytes());
-                out.act(Action::ResumeReads { conn: wait.conn });
-            }
+            self.answer_late(wait.conn, format!(":{have}\r\n").as_bytes(), out);
             false
         });
         self.replication.waits = waits;

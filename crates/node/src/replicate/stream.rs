@@ -39,7 +39,7 @@ impl Node {
             return;
         }
         backlog.push(&select);
-        let bracket = commands + u32::from(verbatim) > 1;
+        let bracket = commands + u32::from(verbatim) > 1 && !self.data.unbracketed;
         if bracket {
             backlog.push(b"*1\r\n$5\r\nMULTI\r\n");
         }
