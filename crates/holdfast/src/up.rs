@@ -246,6 +246,20 @@ impl Cluster {
         self.nodes.iter().filter(up).count()
     }
 
+    /// Every primary takes a write: one that has no lease yet says that the cluster is down.
+    fn takes_writes(&self) -> bool {
+        let view = self.view().unwrap_or_default();
+        view.iter().filter(|node| !node.slots.is_empty()).all(|node| {
+            let owned = |key: &String| {
+                let slot = wire::slot::slot(key.as_bytes());
+                node.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+            };
+            // Of a key that nobody has, so that nothing is changed.
+            let key = (0..1_000_000).map(|n| format!("holdfast:up:{n}")).find(owned);
+            key.is_some_and(|key| create::say(HOST, node.port, &["DEL", &key]).is_ok())
+        })
+    }
+
     /// Every node says that all slots are served, and every replica follows its primary.
     fn is_serving(&self, primaries: usize) -> bool {
         self.nodes.iter().all(|node| {
@@ -254,7 +268,7 @@ impl Cluster {
             let linked = !say(&["INFO", "replication"]).contains("master_link_status:down");
             let size = format!("cluster_size:{primaries}\r");
             info.contains("cluster_state:ok") && info.contains(&size) && linked
-        })
+        }) && self.takes_writes()
     }
 
     /// The view of the first node that answers.

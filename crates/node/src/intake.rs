@@ -93,7 +93,8 @@ impl Node {
         self.execute(session, &Call { row: Some(row), request, slot: call.slot, raw: &[] }, turn);
     }
 
-    /// Runs a request that was kept; `row`: what it was then, since its name may have been replaced.
+    /// Runs a request that was kept; `row`: what it was then, since its name may have been
+    /// replaced.
     pub(crate) fn execute_kept(
         &mut self,
         row: Option<&'static Command>,

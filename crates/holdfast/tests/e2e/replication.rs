@@ -387,13 +387,15 @@ fn a_snapshot_of_more_databases_is_refused_and_nothing_lost() {
 fn a_scheduled_save_waits_for_the_data() {
     let primary = Server::with(&["--enable-debug-command", "yes"]);
     primary.client().line("DEBUG POPULATE 200000");
-    let replica = Server::with(&["--enable-debug-command", "yes"]);
+    let slow = ["--enable-debug-command", "yes", "--rdb-key-save-delay", "1000"];
+    let replica = Server::with(&slow);
     let mut client = replica.client();
-    client.line("DEBUG POPULATE 100000 own");
+    client.line("DEBUG POPULATE 10000 own");
     let follow = format!("REPLICAOF 127.0.0.1 {}", primary.port);
     client.send(&requests(["BGSAVE", "BGSAVE SCHEDULE", &follow]));
     (0..3).for_each(|_| drop(client.read()));
     until("it has the data", || (client.line("DBSIZE") == ":200000").then_some(()));
+    client.line("CONFIG SET rdb-key-save-delay 0");
     until("all is saved", || (client.info("rdb_bgsave_in_progress") == "0").then_some(()));
     let log = replica.home.printed();
     let load = log.find("Loading DB in memory").expect("it was loaded");

@@ -84,7 +84,7 @@ fn set_with(cx: &mut Context<'_>, request: &Request<'_>, options: &Options<'_>, 
     }
     match (&options.time, at) {
         _ if refused => {}
-        (Some(Time { unit, .. }), Some(at)) if *unit != Unit::Pxat => {
+        (Some(_), Some(at)) => {
             effect_of_set_at(cx, key, request.arg(2), at);
         }
         _ => cx.data.effects.verbatim(1),
