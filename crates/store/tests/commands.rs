@@ -100,7 +100,7 @@ fn effects_have_absolute_times() {
     effects(&mut store, "setex k 10 v", &[&format!("SET k v PXAT {}", now + 10_000)]);
     effects(&mut store, "set k v px 5 nx", &[]);
     effects(&mut store, "set k v px 5 xx", &[&format!("SET k v PXAT {}", now + 5)]);
-    effects(&mut store, "set k v pxat 1 xx", &["set k v pxat 1 xx"]);
+    effects(&mut store, "set k v pxat 1 xx", &["SET k v PXAT 1"]);
     effects(&mut store, "get k", &["DEL k"]);
     effects(&mut store, "set k 1", &["set k 1"]);
     effects(&mut store, "expire k 7 nx", &[&format!("PEXPIREAT k {} nx", now + 7000)]);
