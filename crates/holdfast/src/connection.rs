@@ -4,12 +4,22 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
+use wire::number;
 use wire::value::{Value, decode};
 
 /// See the module's documentation.
 pub(crate) struct Connection {
     stream: Stream,
     input: Vec<u8>,
+    frame: Frame,
+}
+
+/// How far the reply at the front of the input has been looked through: a long one comes in many
+/// pieces, and is decoded once.
+struct Frame {
+    at: usize,
+    /// Values that are still to come.
+    pending: u64,
 }
 
 /// What a connection goes over.
@@ -59,7 +69,7 @@ impl Connection {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
-        Ok(Connection { stream: Stream::Tcp(stream), input: Vec::new() })
+        Ok(Connection { stream: Stream::Tcp(stream), input: Vec::new(), frame: Frame::NEW })
     }
 
     /// Connects to a server's Unix socket; `timeout` bounds each later reply.
@@ -67,7 +77,7 @@ impl Connection {
         let stream = UnixStream::connect(path)?;
         stream.set_read_timeout(Some(timeout))?;
         stream.set_write_timeout(Some(timeout))?;
-        Ok(Connection { stream: Stream::Unix(stream), input: Vec::new() })
+        Ok(Connection { stream: Stream::Unix(stream), input: Vec::new(), frame: Frame::NEW })
     }
 
     /// The socket, for one who goes on without this: between two replies. None: it is a Unix one.
@@ -103,12 +113,17 @@ impl Connection {
     /// Waits for a reply.
     pub(crate) fn receive(&mut self) -> io::Result<Value> {
         loop {
+            if !self.frame.is_whole(&self.input) {
+                self.read_more()?;
+                continue;
+            }
             let decoded = decode(&self.input).map_err(|error| {
                 io::Error::new(io::ErrorKind::InvalidData, format!("not a reply: {error}"))
             })?;
             match decoded {
                 Some((value, taken)) => {
                     self.input.drain(..taken);
+                    self.frame = Frame::NEW;
                     if !matches!(value, Value::Push(_)) {
                         return Ok(value);
                     }
@@ -127,6 +142,46 @@ impl Connection {
                 Ok(())
             }
         }
+    }
+}
+
+impl Frame {
+    const NEW: Frame = Frame { at: 0, pending: 1 };
+
+    /// Looks on in the input; whether it holds a whole reply, or something that is none.
+    fn is_whole(&mut self, input: &[u8]) -> bool {
+        while self.pending > 0 {
+            let rest = &input[self.at..];
+            let Some(end) = rest.iter().position(|byte| *byte == b'\n') else { return false };
+            let head = rest[..end].trim_ascii_end();
+            let Some((kind, count)) = head.split_first() else { return true };
+            let count = number::parse_i64(count).and_then(|count| u64::try_from(count).ok());
+            let mut size = end + 1;
+            self.pending -= 1;
+            match (kind, count) {
+                (b'$' | b'=' | b'!', Some(len)) => {
+                    size = size.saturating_add(len as usize).saturating_add(2);
+                    if rest.len() < size {
+                        self.pending += 1;
+                        return false;
+                    }
+                }
+                (b'*' | b'~' | b'>', Some(count)) => {
+                    self.pending = self.pending.saturating_add(count);
+                }
+                (b'%', Some(count)) => {
+                    self.pending = self.pending.saturating_add(count.saturating_mul(2));
+                }
+                // An attribute comes before the value that it is about.
+                (b'|', Some(count)) => {
+                    self.pending = self.pending.saturating_add(count.saturating_mul(2));
+                    self.pending = self.pending.saturating_add(1);
+                }
+                _ => {}
+            }
+            self.at += size;
+        }
+        true
     }
 }
 
@@ -154,5 +209,38 @@ pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> boo
             return false;
         }
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_whole_when_it_can_be_decoded() {
+        for reply in [
+            "+OK\r\n",
+            "-ERR x\r\n",
+            ":12\r\n",
+            "$3\r\na\nb\r\n",
+            "$-1\r\n",
+            "*-1\r\n",
+            "*0\r\n",
+            "_\r\n",
+            "*3\r\n:1\r\n*2\r\n$0\r\n\r\n+b\r\n$1\r\nc\r\n",
+            "%2\r\n+a\r\n:1\r\n+b\r\n~1\r\n#t\r\n",
+            ">2\r\n+message\r\n,1.5\r\n",
+            "|1\r\n+a\r\n*1\r\n:1\r\n$2\r\nok\r\n",
+            "=7\r\ntxt:abc\r\n",
+        ] {
+            let mut frame = Frame::NEW;
+            for end in 0..=reply.len() {
+                let input = &reply.as_bytes()[..end];
+                let decoded = decode(input).expect("a reply").is_some();
+                assert_eq!(frame.is_whole(input), decoded, "{reply:?} up to {end}");
+            }
+        }
+        let mut frame = Frame::NEW;
+        assert!(frame.is_whole(b"\r\n"));
     }
 }

@@ -98,9 +98,9 @@ pub fn page() -> String {
          this page from the table in `crates/node/src/config/rows`.\n\nA directive is *obeyed*; or \
          *kept*: it is taken and shown by CONFIG GET but has no effect yet, which one line of the \
          log says at the start; or *refused*: only its default is taken. *CONFIG SET* says whether \
-         it can be changed while the server runs.\n\nBeside directives a file may say `include \
-         FILE`, and `rename-command NAME OTHER`, which gives a command another name, or with `\"\"` \
-         none.\n",
+         it can be changed while the server runs.\n\nBeside directives a file may say \
+         `include FILE`, and `rename-command NAME OTHER`, which gives a command another name, or \
+         with `\"\"` none.\n",
     );
     for (group, rows) in super::GROUPS {
         page.push_str(&format!(
