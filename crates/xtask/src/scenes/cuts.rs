@@ -125,7 +125,8 @@ fn gates(stage: &mut Stage) -> Result<()> {
 const KEYS: u32 = 5_000_000;
 
 fn beats(stage: &mut Stage) -> Result<()> {
-    let both = ["--repl-timeout", "5", "--enable-debug-command", "yes", "--save", ""];
+    let both = "--repl-timeout 5 --repl-ping-slave-period 1 --enable-debug-command yes";
+    let both: Vec<&str> = both.split(' ').chain(["--save", ""]).collect();
     stage.serve(stage.side, PRIMARY, &both)?;
     stage.say(PRIMARY, &format!("debug populate {KEYS}"))?;
     stage.serve(stage.side, REPLICA, &[&both[..], &["--slaveof", "127.0.0.1", "6379"]].concat())?;
