@@ -86,9 +86,7 @@ impl Node {
             None => self.other(row.id, session, call.request.args, turn),
         }
         if self.data.effects.changes() != 0 {
-            self.data.unbracketed = row.flags.has(command::flag::TOUCHES_ARBITRARY_KEYS);
             self.commit(session.db, call.request.args, call.raw);
-            self.data.unbracketed = false;
             session.written = self.replication.end();
             if self.replication.link.is_some() {
                 self.remember_own(row, session.db, call.request.args);

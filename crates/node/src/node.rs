@@ -82,8 +82,6 @@ pub(crate) struct Store {
     pub(crate) stream: Vec<u8>,
     /// What clients' commands do about expired keys.
     pub(crate) expired: Expired,
-    /// The effects at hand are of keys that the command met by chance: each stands for itself.
-    pub(crate) unbracketed: bool,
     /// Those of the transaction that runs.
     pub(crate) pending: Option<Pending>,
     /// How much memory it takes, and may take.
@@ -133,7 +131,6 @@ impl Node {
                 changes: 0,
                 stream: Vec::new(),
                 expired: Expired::Delete,
-                unbracketed: false,
                 pending: None,
                 memory: Memory::default(),
             },
@@ -393,6 +390,7 @@ impl Machine for Node {
                 *peak = vitals.memory_allocated.max(*peak);
                 let first = self.vitals.pid == 0 && vitals.pid != 0;
                 self.vitals = vitals.clone();
+                self.data.memory.reported();
                 if first {
                     self.introduce(out);
                 }

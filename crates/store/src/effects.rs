@@ -9,6 +9,7 @@ pub struct Effects {
     changes: u64,
     verbatim: bool,
     commands: u32,
+    apart: bool,
     bytes: Vec<u8>,
 }
 
@@ -35,6 +36,12 @@ impl Effects {
         encode(args, &mut self.bytes);
     }
 
+    /// What the command does is removing keys that it met by chance: each removal stands for
+    /// itself, and no transaction holds them together.
+    pub fn apart(&mut self) {
+        self.apart = true;
+    }
+
     /// Changes since the last [`Effects::take`].
     #[inline]
     pub fn changes(&self) -> u64 {
@@ -44,13 +51,18 @@ impl Effects {
     /// Ends the command: what it did, with `bytes` filled by encoded commands, and starts anew.
     #[inline]
     pub fn take(&mut self, bytes: &mut Vec<u8>) -> Taken {
-        let taken =
-            Taken { changes: self.changes, verbatim: self.verbatim, commands: self.commands };
+        let taken = Taken {
+            changes: self.changes,
+            verbatim: self.verbatim,
+            commands: self.commands,
+            apart: self.apart,
+        };
         bytes.clear();
         std::mem::swap(bytes, &mut self.bytes);
         self.changes = 0;
         self.verbatim = false;
         self.commands = 0;
+        self.apart = false;
         taken
     }
 }
@@ -64,6 +76,8 @@ pub struct Taken {
     pub verbatim: bool,
     /// How many commands were encoded.
     pub commands: u32,
+    /// Whether they stand each for itself.
+    pub apart: bool,
 }
 
 /// Appends a command as a RESP array of bulk strings.
@@ -95,7 +109,16 @@ mod tests {
         effects.record(true);
         effects.command(1, &[b"DEL", b"k"]);
         effects.verbatim(2);
-        assert_eq!(effects.take(&mut bytes), Taken { changes: 3, verbatim: true, commands: 1 });
+        let taken = Taken { changes: 3, verbatim: true, commands: 1, apart: false };
+        assert_eq!(effects.take(&mut bytes), taken);
         assert_eq!(bytes, b"*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n");
+    }
+
+    #[test]
+    fn each_command_says_anew_what_holds_its_effects_together() {
+        let mut effects = Effects::default();
+        effects.apart();
+        assert!(effects.take(&mut Vec::new()).apart);
+        assert!(!effects.take(&mut Vec::new()).apart);
     }
 }

@@ -21,6 +21,8 @@ use wire::command::CommandId;
 const OWN_KEYS: u32 = 16;
 /// Keys evicted in one unit of background work.
 const KEYS_A_UNIT: u32 = 4;
+/// The figure is the lower of two reports: after a third, both are younger than what they follow.
+const REPORTS: u8 = 3;
 /// Pairs of segments looked at before a key goes, at the end of a turn.
 const PAIRS: u32 = 16;
 
@@ -40,8 +42,9 @@ pub(crate) struct Memory {
     weighed: Instant,
     /// What the clients take that were closed in this turn and in the last one.
     leaving: [u64; 2],
-    /// What a snapshot held that has just ended, and until when that may still be seen.
-    pub(crate) settling: (u64, Instant),
+    /// What a snapshot held that was dropped, and for how many more reports of the allocator that
+    /// may be seen in its figure.
+    settling: (u64, u8),
     /// Tables that another thread is freeing, with their bytes.
     freeing: Vec<(Ticket, u64)>,
     figures: report::Figures,
@@ -52,6 +55,20 @@ impl Memory {
     pub(crate) fn reset(&mut self) {
         self.evicted = 0;
         self.exceeded_before = Span::default();
+    }
+
+    /// A snapshot was dropped that held so much. Other threads free part of it, and of what they do
+    /// only the allocator's reports tell.
+    pub(crate) fn settle(&mut self, held: u64) {
+        self.settling = (held, REPORTS);
+    }
+
+    /// The allocator has reported.
+    pub(crate) fn reported(&mut self) {
+        self.settling.1 = self.settling.1.saturating_sub(1);
+        if self.settling.1 == 0 {
+            self.settling.0 = 0;
+        }
     }
 
     /// A job has ended that may have freed tables.
@@ -171,9 +188,6 @@ impl Node {
         let memory = &mut self.data.memory;
         let left = std::mem::replace(&mut memory.left, keys_a_turn(self.config.memory.tenacity));
         memory.leaving = [0, memory.leaving[0]];
-        if memory.settling.1 <= now.mono {
-            memory.settling.0 = 0;
-        }
         let excess = if self.closed & gate::MEMORY == 0 { 0 } else { self.excess(out) };
         if excess == 0 {
             return self.data.memory.set_exceeded(false, now);
@@ -234,7 +248,7 @@ impl Node {
         });
         let waiting = self.persist.export.as_ref().map_or(0, |export| export.waiting(out));
         let held = self.data.keyspace.held_for_snapshot() + waiting;
-        let snapshot = held.max(self.persist.pressure.held) as u64 + memory.settling.0;
+        let snapshot = held as u64 + memory.settling.0;
         let freeing: u64 = memory.freeing.iter().map(|(_, bytes)| bytes).sum();
         let leaving: u64 = memory.leaving.iter().sum();
         stream + snapshot + freeing + leaving + out.spare() as u64

@@ -12,8 +12,6 @@ use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 const FLOOR: u64 = 64 << 20;
 /// The part of the machine's memory that may be held: a twentieth.
 const SHARE: u64 = 20;
-/// How long after a snapshot what it held may still be seen in the allocator's figure.
-const SETTLING: Span = Span::millis(300);
 /// Slowed connections go on when the pile has shrunk by this much.
 const STEP: usize = 256 << 10;
 
@@ -50,8 +48,6 @@ impl Node {
         let pressure = &mut self.persist.pressure;
         let Some(export) = &self.persist.export else {
             if pressure.peak > 0 || pressure.high {
-                // What it held is free, or will be in a moment; the allocator's figure lags.
-                self.data.memory.settling = (pressure.held as u64, now.mono + SETTLING);
                 pressure.rest();
                 self.let_writers_go_on(out);
             }
@@ -80,6 +76,13 @@ impl Node {
         if hopeless || now.mono.since(pressure.since) > Span::secs(self.config.repl_timeout) {
             self.give_up_on_sink(now, out);
         }
+    }
+
+    /// Drops the snapshot at hand before its end.
+    pub(crate) fn drop_snapshot(&mut self) {
+        self.persist.export = None;
+        self.data.keyspace.abort_snapshot();
+        self.data.memory.settle(self.persist.pressure.held as u64);
     }
 
     /// A connection has written while too much is held: it waits.

@@ -184,8 +184,7 @@ impl Node {
     }
 
     pub(super) fn save_failed(&mut self, why: &str, now: Now, out: &mut Out) {
-        self.data.keyspace.abort_snapshot();
-        self.persist.export = None;
+        self.drop_snapshot();
         self.persist.last_ok = false;
         self.persist.last_try = now.wall.secs();
         out.log(Level::Warning, format_args!("Background saving error: {why}"));
@@ -198,10 +197,17 @@ impl Node {
 
     /// Gives up a running save, or a snapshot to replicas: its data is being replaced.
     pub(crate) fn give_up_save(&mut self, out: &mut Out) {
-        let Some(mut export) = self.persist.export.take() else { return };
+        if self.abandon_export(out) {
+            self.answer_waiting(false, out);
+        }
+    }
+
+    /// Drops the running export and what depends on it; whether there was one.
+    fn abandon_export(&mut self, out: &mut Out) -> bool {
+        let Some(export) = &mut self.persist.export else { return false };
         export.abandon(out).into_iter().for_each(|conn| out.close(conn));
-        self.data.keyspace.abort_snapshot();
-        self.answer_waiting(false, out);
+        self.drop_snapshot();
+        true
     }
 
     /// Whether writes are refused because the last save failed and the settings rely on saving.
@@ -241,11 +247,8 @@ impl Node {
         }
         out.log(Level::Notice, format_args!("Saving the final RDB snapshot before exiting."));
         self.persist.exit_after = Some(exit);
-        if let Some(mut export) = self.persist.export.take() {
-            // It began before the last writes: another one has to follow.
-            export.abandon(out).into_iter().for_each(|conn| out.close(conn));
-            self.data.keyspace.abort_snapshot();
-        }
+        // One that runs began before the last writes: another one has to follow.
+        self.abandon_export(out);
         self.start_save(now, out);
         // What is written from here on would be acknowledged and not be in the file.
         self.clients.pause.hold(hold::SHUTDOWN, true);

@@ -329,8 +329,7 @@ impl Node {
                 // Redis's words, which tools look for; there is no child.
                 format_args!("Diskless rdb transfer, last replica dropped, killing fork child."),
             );
-            self.persist.export = None;
-            self.data.keyspace.abort_snapshot();
+            self.drop_snapshot();
         } else if export.promised.is_some()
             && self.replication.replicas.at(Stage::Promised).is_empty()
         {

@@ -3,7 +3,7 @@
 use crate::node::Node;
 use machine::{Now, Out};
 use replication::{Backlog, GETACK, PING};
-use store::effects::encode;
+use store::effects::{Taken, encode};
 
 impl Node {
     /// Ends a command: its effects go to whom they matter. `args` and `raw` are the request, the
@@ -13,11 +13,13 @@ impl Node {
         let taken = self.data.effects.take(&mut self.data.stream);
         self.data.changes += taken.changes;
         if self.replication.backlog.is_some() && (taken.verbatim || taken.commands > 0) {
-            self.stream(db, taken.verbatim, taken.commands, args, raw);
+            self.stream(db, taken, args, raw);
         }
     }
 
-    fn stream(&mut self, db: u32, verbatim: bool, commands: u32, args: &[&[u8]], raw: &[u8]) {
+    fn stream(&mut self, db: u32, taken: Taken, args: &[&[u8]], raw: &[u8]) {
+        let Taken { verbatim, .. } = taken;
+        let commands = taken.commands + u32::from(verbatim);
         let replication = &mut self.replication;
         let Some(backlog) = replication.backlog.as_mut().filter(|_| replication.link.is_none())
         else {
@@ -31,7 +33,7 @@ impl Node {
         if let Some(pending) = &mut self.data.pending {
             let at = if pending.commands == 0 { &mut pending.select } else { &mut pending.bytes };
             at.extend_from_slice(&select);
-            pending.commands += commands + u32::from(verbatim);
+            pending.commands += commands;
             pending.bytes.extend_from_slice(&self.data.stream);
             if verbatim {
                 encode(args, &mut pending.bytes);
@@ -39,7 +41,7 @@ impl Node {
             return;
         }
         backlog.push(&select);
-        let bracket = commands + u32::from(verbatim) > 1 && !self.data.unbracketed;
+        let bracket = commands > 1 && !taken.apart;
         if bracket {
             backlog.push(b"*1\r\n$5\r\nMULTI\r\n");
         }

@@ -91,6 +91,7 @@ fn remove_expired(cx: &mut Context<'_>, place: Place, key: &[u8]) {
     let own = std::mem::replace(&mut cx.data.place, place);
     cx.data.peek(hash, key);
     cx.data.place = own;
+    cx.data.effects.apart();
 }
 
 /// What SCAN was asked for.
