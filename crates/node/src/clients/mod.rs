@@ -5,7 +5,7 @@
 mod late;
 mod limits;
 mod monitor;
-mod pause;
+pub(crate) mod pause;
 
 pub(crate) use pause::hold;
 
