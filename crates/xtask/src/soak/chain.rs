@@ -136,8 +136,17 @@ impl Chain {
         let (top, middle, leaf) = (top?, middle?, leaf?);
         let (upper, lower) = (Relay::to(top.port)?, Relay::to(middle.port)?);
         let writer = Writer::start();
-        writer.aim(top.port);
-        Ok(Self { programs: programs.clone(), top, middle, leaf, upper, lower, writer, keys: 0 })
+        let programs = programs.clone();
+        let chain = Self { programs, top, middle, leaf, upper, lower, writer, keys: 0 };
+        chain.aim(&chain.top);
+        Ok(chain)
+    }
+
+    /// Lets the writer write to this member.
+    fn aim(&self, head: &Member) {
+        let members = [&self.top, &self.middle, &self.leaf];
+        let old = members.iter().any(|member| member.kind == Kind::Redis);
+        self.writer.aim(head.port, head.kind == Kind::Valkey && !old);
     }
 
     /// Does a step under load, waits until all are linked again, and compares the data.
@@ -168,12 +177,12 @@ impl Chain {
 
     fn compare(&mut self) -> Result<()> {
         let head = self.head()?.port;
-        self.writer.rest()?;
+        self.writer.rest();
         let members = [&self.top, &self.middle, &self.leaf];
         let replicas: Vec<u16> =
             members.iter().map(|member| member.port).filter(|port| *port != head).collect();
         self.keys = alike::check(head, &replicas)?;
-        self.writer.aim(head);
+        self.aim(self.head()?);
         Ok(())
     }
 
@@ -244,17 +253,17 @@ impl Chain {
         self.top.shut_down()?;
         self.top.again(&self.programs, &[])?;
         self.upper.aim(self.top.port);
-        self.writer.aim(self.top.port);
+        self.aim(&self.top);
         self.writer.go_on()
     }
 
     /// While nobody writes: a primary with writes that the middle has not got could not go on in
     /// its history.
     fn promote(&mut self) -> Result<()> {
-        self.writer.rest()?;
+        self.writer.rest();
         alike::check(self.top.port, &[self.middle.port, self.leaf.port])?;
         expect(&self.middle, "REPLICAOF NO ONE", "OK")?;
-        self.writer.aim(self.middle.port);
+        self.aim(&self.middle);
         self.writer.go_on()?;
         follow(&self.top, self.lower.port)
     }
@@ -267,7 +276,7 @@ impl Chain {
             let over = self.middle.talk()?.info("master_failover_state")? == "no-failover";
             Ok(over.then_some(()))
         })?;
-        self.writer.aim(self.top.port);
+        self.aim(&self.top);
         let mut talk: Talk = self.top.talk()?;
         let written = talk.ask("SET waited 1")?;
         let have = talk.ask("WAIT 1 20000")?;

@@ -2,8 +2,8 @@
 
 use super::talk::{Talk, until};
 use anyhow::Result;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle, sleep};
 use std::time::Duration;
 
@@ -24,7 +24,10 @@ pub(super) struct Writer {
 struct Shared {
     /// Where the primary is; 0 to rest.
     port: AtomicU16,
-    resting: AtomicBool,
+    /// It knows the commands of Valkey 9.1, and so does whoever follows it.
+    newer: AtomicBool,
+    /// Held during a round.
+    round: Mutex<()>,
     /// Rounds that were answered.
     rounds: AtomicU64,
     ended: AtomicBool,
@@ -38,15 +41,16 @@ impl Writer {
         Self { shared, thread: Some(thread::spawn(move || held.run())) }
     }
 
-    /// Writes to this port from now on.
-    pub(super) fn aim(&self, port: u16) {
+    /// Writes to this port from now on; whether also with the newest commands.
+    pub(super) fn aim(&self, port: u16, newer: bool) {
+        self.shared.newer.store(newer, SeqCst);
         self.shared.port.store(port, SeqCst);
     }
 
     /// Rests; nothing is under way afterwards.
-    pub(super) fn rest(&self) -> Result<()> {
-        self.aim(0);
-        until("the writer rests", || Ok(self.shared.resting.load(SeqCst).then_some(())))
+    pub(super) fn rest(&self) {
+        self.shared.port.store(0, SeqCst);
+        drop(self.shared.round.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Waits until it has written some more.
@@ -73,15 +77,15 @@ impl Shared {
         let mut open: Option<(u16, Talk)> = None;
         let mut number = 0;
         while !self.ended.load(SeqCst) {
+            let round = self.round.lock().unwrap_or_else(PoisonError::into_inner);
             let port = self.port.load(SeqCst);
-            self.resting.store(port == 0, SeqCst);
             open = open.filter(|(to, _)| *to == port);
             if port != 0 {
                 open = open.or_else(|| Talk::to(port).ok().map(|talk| (port, talk)));
             }
             if let Some((_, talk)) = &mut open {
                 // A primary may be starting again; what it did not answer is written or is not.
-                match talk.all(&round(number)) {
+                match talk.all(&lines(number, self.newer.load(SeqCst))) {
                     Ok(replies) => {
                         let refused = replies.iter().any(|r| super::talk::text(r).starts_with('-'));
                         self.rounds.fetch_add(u64::from(!refused), SeqCst);
@@ -90,13 +94,14 @@ impl Shared {
                 }
                 number += 1;
             }
+            drop(round);
             sleep(PACE);
         }
     }
 }
 
 /// The commands of a round.
-fn round(number: u64) -> Vec<String> {
+fn lines(number: u64, newer: bool) -> Vec<String> {
     let db = number % DATABASES;
     let mut lines = vec![format!("SELECT {db}")];
     for i in 0..5 {
@@ -122,6 +127,16 @@ fn round(number: u64) -> Vec<String> {
         String::from("EXEC"),
         format!("DEL a:{}", number % 400),
     ]);
+    if newer {
+        let key = number * 7919 % KEYS;
+        lines.extend([
+            format!("SET i:{} {number}", key % 100),
+            format!("SET i:{} {key} IFEQ {number}", key % 100),
+            format!("MSETEX 2 w:{key} {number} m:{} {number} EX 3000", key % 70),
+            format!("DELIFEQ w:{key} {}", number + key % 2),
+            format!("PUBLISH channel {number}"),
+        ]);
+    }
     lines
 }
 
