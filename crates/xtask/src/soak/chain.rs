@@ -2,7 +2,7 @@
 //! writes: cuts, restarts, a promotion, a handover.
 
 use super::alike;
-use super::member::{Kind, Member, Programs};
+use super::member::{BACKLOG, Kind, Member, Programs};
 use super::talk::{Talk, until};
 use super::writer::Writer;
 use crate::relay::Relay;
@@ -18,6 +18,8 @@ struct Step {
     syncs: [Syncs; 2],
     /// The second may give full syncs instead, unless it is ours.
     lenient: bool,
+    /// The first server needs a snapshot of the second.
+    feeds: bool,
     /// Which servers are started again, and count from zero.
     anew: [bool; 2],
     run: fn(&mut Chain) -> Result<()>,
@@ -27,12 +29,14 @@ const NONE: Syncs = [0, 0];
 const FULL: Syncs = [1, 0];
 const PARTIAL: Syncs = [0, 1];
 const TWICE: Syncs = [0, 2];
+const BOTH: Syncs = [1, 1];
 
 const STEPS: &[Step] = &[
     Step::new("join", [FULL, FULL], Chain::join),
     Step::new("cut upper", [PARTIAL, NONE], |chain| chain.cut(&[Place::Upper])),
     Step::new("cut lower", [NONE, PARTIAL], |chain| chain.cut(&[Place::Lower])),
     Step::new("cut both", [PARTIAL, PARTIAL], |chain| chain.cut(&[Place::Upper, Place::Lower])),
+    Step::new("outgrown", [FULL, FULL], Chain::outgrow),
     // Who saves and ends under load may have got more than it has passed on.
     Step {
         lenient: true,
@@ -45,11 +49,12 @@ const STEPS: &[Step] = &[
     },
     Step::new("promotion", [NONE, TWICE], Chain::promote),
     Step::new("FAILOVER", [PARTIAL, PARTIAL], Chain::hand_over),
+    Step { feeds: true, ..Step::new("split", [NONE, BOTH], Chain::split) },
 ];
 
 impl Step {
     const fn new(name: &'static str, syncs: [Syncs; 2], run: fn(&mut Chain) -> Result<()>) -> Self {
-        Self { name, syncs, lenient: false, anew: [false; 2], run }
+        Self { name, syncs, lenient: false, feeds: false, anew: [false; 2], run }
     }
 
     fn allows(&self, got: [Syncs; 2], middle: Kind) -> bool {
@@ -106,6 +111,10 @@ pub(super) fn play(programs: &Programs, kinds: [Kind; 3]) -> (Vec<String>, Vec<S
         Err(error) => return (cells, vec![format!("{error:#}")]),
     };
     for step in STEPS {
+        if step.feeds && kinds[1].cannot_feed(kinds[0]).is_some() {
+            cells.push(String::from("-"));
+            continue;
+        }
         match chain.step(step) {
             Ok(got) if step.allows(got, chain.middle.kind) => cells.push(show(got)),
             Ok(got) => {
@@ -223,6 +232,13 @@ impl Chain {
         follow(&self.leaf, self.lower.port)
     }
 
+    /// Cuts the upper link for longer than the backlog lasts.
+    fn outgrow(&mut self) -> Result<()> {
+        expect(&self.top, "CONFIG SET repl-backlog-size 16384", "OK")?;
+        self.cut(&[Place::Upper])?;
+        expect(&self.top, &format!("CONFIG SET repl-backlog-size {BACKLOG}"), "OK")
+    }
+
     /// Cuts links, and mends them after a while.
     fn cut(&mut self, places: &[Place]) -> Result<()> {
         let ends =
@@ -235,7 +251,8 @@ impl Chain {
                 Ok((state == "down").then_some(()))
             })?;
         }
-        self.writer.go_on()?;
+        // Much more than the smallest backlog holds.
+        (0..5).try_for_each(|_| self.writer.go_on())?;
         cut.iter().for_each(|(_, relay, _)| relay.mend());
         Ok(())
     }
@@ -284,6 +301,16 @@ impl Chain {
             bail!("SET: {written}, WAIT: {have}");
         }
         Ok(())
+    }
+
+    /// The middle is promoted while the client still writes to its primary, whose last writes are
+    /// then in nobody's history.
+    fn split(&mut self) -> Result<()> {
+        expect(&self.middle, "REPLICAOF NO ONE", "OK")?;
+        self.writer.go_on()?;
+        self.aim(&self.middle);
+        self.writer.go_on()?;
+        follow(&self.top, self.lower.port)
     }
 }
 

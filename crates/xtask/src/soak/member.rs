@@ -67,6 +67,9 @@ impl Programs {
     }
 }
 
+/// More than is written while a chain is played, in bytes.
+pub(super) const BACKLOG: &str = "67108864";
+
 /// What all of them are told. Heartbeats would put a primary ahead of its replicas when nobody
 /// writes, and whoever is ahead cannot go on in the other's history.
 const DIRECTIVES: &[&str] = &[
@@ -75,7 +78,7 @@ const DIRECTIVES: &[&str] = &[
     "--save",
     "",
     "--repl-backlog-size",
-    "64mb",
+    BACKLOG,
     "--repl-ping-replica-period",
     "3600",
     "--repl-diskless-sync-delay",
