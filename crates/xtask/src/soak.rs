@@ -2,6 +2,15 @@
 //!
 //! `full-sync`: a replica is attached to a million keys under paced writes; the longest turn of the
 //! primary and of the replica must stay under two milliseconds, and both must be equal in the end.
+//!
+//! `--pairs`: chains of our server, Redis and Valkey, in [`pairs`].
+
+mod alike;
+mod chain;
+mod member;
+mod pairs;
+mod talk;
+mod writer;
 
 use crate::bench::{Client, Program, Server, on_server_core};
 use anyhow::{Context, Result, bail};
@@ -33,6 +42,15 @@ pub(crate) struct Options {
     /// How many of them are written a second
     #[arg(long, default_value_t = 20_000)]
     rate: u64,
+    /// Chains of our server, Redis and Valkey, instead of a case
+    #[arg(long)]
+    pairs: bool,
+    /// With `--pairs`: only the chains whose name contains this, such as `redis>holdfast`
+    #[arg(long, value_name = "PART", default_value = "")]
+    only: String,
+    /// With `--pairs`: snapshots are sent from a file
+    #[arg(long)]
+    by_file: bool,
 }
 
 /// Whose turns are measured: that end has a core to itself.
@@ -49,6 +67,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs the case that the options name.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.pairs {
+        return pairs::run(options);
+    }
     match options.case.as_str() {
         "full-sync" => (0..options.rounds).try_for_each(|_| full_sync(options)),
         other => bail!("there is no case {other}"),

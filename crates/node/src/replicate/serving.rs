@@ -8,6 +8,7 @@ use front::Session;
 use machine::{ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
+use store::rdb::{Encoded, Encoder, Piece};
 use wire::command::Command;
 use wire::number;
 use wire::reply::Reply;
@@ -40,7 +41,7 @@ impl Node {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         match answer {
             Answer::Ok => reply.ok(),
-            Answer::Error(text) => reply.error(text),
+            Answer::Error(text) => reply.error(&text),
             Answer::Silence => {}
             // Only our own primary may ask, and that is answered where the stream is applied.
             Answer::Acknowledge => {}
@@ -59,7 +60,7 @@ impl Node {
         {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
-        if let Some(why) = self.no_sync_now() {
+        if let Some(why) = self.no_sync_now(session.conn) {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
         let who = self.replica_name(session.conn, session);
@@ -114,7 +115,7 @@ impl Node {
         if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
             return;
         }
-        if let Some(why) = self.no_sync_now() {
+        if let Some(why) = self.no_sync_now(session.conn) {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
         let who = self.replica_name(session.conn, session);
@@ -124,8 +125,8 @@ impl Node {
         self.replication.syncs[0] += 1;
     }
 
-    /// Why nobody can have our stream now.
-    fn no_sync_now(&self) -> Option<&'static str> {
+    /// Why this replica cannot have our stream now.
+    fn no_sync_now(&self, conn: ConnId) -> Option<&'static str> {
         if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
             return Some("LOADING this primary does not know yet whether its data is current");
         }
@@ -133,7 +134,11 @@ impl Node {
             return Some("NOMASTERLINK Can't SYNC while failing over");
         }
         let linked = self.replication.link.as_ref().is_none_or(|link| link.is_following());
-        (!linked).then_some("NOMASTERLINK Can't SYNC while not connected with my master")
+        if !linked {
+            return Some("NOMASTERLINK Can't SYNC while not connected with my master");
+        }
+        let endless = self.replica(conn).is_some_and(|replica| replica.keyless && !replica.eof);
+        endless.then_some("ERR Filtered replica requires EOF capability")
     }
 
     /// From here on every change is in the stream, and the session's connection is a replica's.
@@ -211,6 +216,7 @@ impl Node {
     /// Starts a snapshot for the replicas that wait for one. Called between turns' commands, so
     /// that position and data belong together.
     pub(crate) fn start_sync(&mut self, now: Now, out: &mut Out) {
+        self.send_keyless(now, out);
         let waiting = self.replication.replicas.waiting();
         if waiting.is_empty() || self.persist.loading.is_some() {
             return;
@@ -246,14 +252,9 @@ impl Node {
             }
             return;
         }
-        let mut mark = [0; 40];
-        mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
-        let created = now.wall.secs().to_string();
-        let origin = self.origin_fields();
-        let mut aux =
-            vec![("redis-ver", crate::REDIS_VERSION), ("redis-bits", "64"), ("ctime", &created)];
-        aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
-        aux.push(("aof-base", "0"));
+        let mark = self.new_mark();
+        let aux = self.sync_fields(now);
+        let aux: Vec<_> = aux.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let options = self.rdb_options(now);
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,
@@ -263,6 +264,49 @@ impl Node {
             now.mono,
             out,
         ));
+    }
+
+    /// Whoever wants no keys has its snapshot at once: there are no functions.
+    fn send_keyless(&mut self, now: Now, out: &mut Out) {
+        let mut waiting = self.replication.replicas.waiting();
+        waiting.retain(|conn| self.replica(*conn).is_some_and(|replica| replica.keyless));
+        if waiting.is_empty() || self.persist.loading.is_some() {
+            return;
+        }
+        self.replication.selected = None;
+        self.offer_snapshot(&waiting, self.replication.end(), false, out);
+        let mark = self.new_mark();
+        let aux = self.sync_fields(now);
+        let aux: Vec<_> = aux.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (mut encoder, mut snapshot) = (Encoder::new(self.rdb_options(now)), Encoded::default());
+        encoder.begin(&aux, &mut snapshot);
+        encoder.finish(&mut snapshot);
+        let pieces: Vec<_> = snapshot.into_iter().map(Piece::into_page).collect();
+        for conn in &waiting {
+            out.queue(*conn, &[&b"$EOF:"[..], &mark, b"\r\n"].concat());
+            pieces.iter().for_each(|page| out.queue(*conn, page.as_slice()));
+            out.queue(*conn, &mark);
+        }
+        self.sync_sent(&waiting, true, now, out);
+    }
+
+    /// What ends a snapshot of unknown length.
+    fn new_mark(&mut self) -> [u8; 40] {
+        let mut mark = [0; 40];
+        mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
+        mark
+    }
+
+    /// The fields beside the keys of a snapshot for replicas.
+    fn sync_fields(&self, now: Now) -> Vec<(&'static str, String)> {
+        let mut aux = vec![
+            ("redis-ver", crate::REDIS_VERSION.to_string()),
+            ("redis-bits", "64".to_string()),
+            ("ctime", now.wall.secs().to_string()),
+        ];
+        aux.extend(self.origin_fields());
+        aux.push(("aof-base", "0".to_string()));
+        aux
     }
 
     /// Whether those that wait have waited long enough for others to join them.
