@@ -40,8 +40,6 @@ pub struct Cluster {
     pub(crate) clock: Clock,
     /// What the node says of its data.
     pub(crate) data: Data,
-    /// The primary the node was last told to replicate, and where.
-    pub(crate) followed: Option<(NodeId, Place)>,
 }
 
 /// Regular work.
@@ -107,7 +105,6 @@ impl Cluster {
             health: Health::default(),
             clock: Clock::default(),
             data: Data::default(),
-            followed: None,
         }
     }
 

@@ -237,7 +237,7 @@ impl Cluster {
             return Err("CLUSTER RESET can't be called with master nodes containing keys".into());
         }
         if self.members.me_mut().become_primary() {
-            self.followed = None;
+            self.picture.followed = None;
             self.tell(crate::mail::ToNode::Promote, out);
         }
         for slot in 0..SLOTS as u16 {

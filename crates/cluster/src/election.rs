@@ -323,7 +323,7 @@ impl Cluster {
         for slot in slots.iter() {
             self.slots.set(slot, Some(me), &mut self.members);
         }
-        self.followed = None;
+        self.picture.followed = None;
         self.election.won = Some(epoch);
         self.election.stage = Stage::Idle;
         self.election.frozen = false;

@@ -28,7 +28,7 @@ impl Cluster {
             self.look_after(now, key, out);
         }
         let target = self.members.my_primary().map(|(_, m)| (m.id, m.place.clone()));
-        if target.is_some() && target != self.followed {
+        if target.is_some() && target != self.picture.followed {
             // Its address was not known before.
             self.send_follow(out);
         }

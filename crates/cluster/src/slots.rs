@@ -184,7 +184,7 @@ impl Cluster {
             ip: primary.place.ip.clone(),
             port: primary.place.port,
         };
-        self.followed = Some((primary.id, primary.place.clone()));
+        self.picture.followed = Some((primary.id, primary.place.clone()));
         self.tell(letter, out);
     }
 }
