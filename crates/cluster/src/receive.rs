@@ -210,6 +210,7 @@ impl Cluster {
         if !self.slots.are(owner, &header.slots) {
             if primary {
                 self.claim(now, key, header.config_epoch, &header.slots, out);
+                self.alive_again(key, out);
             }
             self.correct(key, header, out);
         }

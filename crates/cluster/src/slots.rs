@@ -105,7 +105,7 @@ impl Cluster {
             Some((key, _)) => key,
             None => self.members.my_key(),
         };
-        let (mut total, mut moved) = (0, 0);
+        let (mut total, mut moved, mut taken) = (0, 0, false);
         for slot in 0..SLOTS as u16 {
             let owner = self.slots.owner(slot);
             if !claimed.contains(slot) {
@@ -122,11 +122,15 @@ impl Cluster {
             let rival = self.slots.claimant(slot).and_then(|key| self.members.get(key));
             if rival.is_none_or(|rival| rival.config_epoch < epoch) {
                 moved += usize::from(owner == Some(ours));
+                taken = true;
                 self.withhold_from(now, sender, owner);
                 self.slots.set(slot, Some(sender), &mut self.members);
                 self.changed_config();
                 self.store.claimed = self.store.target();
             }
+        }
+        if taken && let Some(member) = self.members.get_mut(sender) {
+            member.trust.took = true;
         }
         let stripped = self.members.get(ours).is_some_and(|owner| owner.slots == 0);
         let id = self.members.get(sender).map(|member| member.id);
