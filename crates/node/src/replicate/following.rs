@@ -148,6 +148,11 @@ impl Node {
         }
     }
 
+    /// Whether so much of the stream waits for the end of a pause that no more is read.
+    fn is_link_held_up(&self) -> bool {
+        self.clients.pause.is_asked() && self.replication.chores.paused >= PAUSED_MOST
+    }
+
     /// Takes note of when our primary was last heard.
     pub(crate) fn note_freshness(&mut self) {
         if let Some(link) = self.replication.link.as_ref().filter(|link| link.is_following()) {
@@ -160,6 +165,11 @@ impl Node {
         if self.is_starting() {
             // It is not known yet which data we have.
             return;
+        }
+        let held_up = self.is_link_held_up();
+        if let Some(link) = self.replication.link.as_mut().filter(|_| held_up) {
+            // That nothing is heard is our own doing.
+            link.hear(now.mono);
         }
         self.note_freshness();
         let terms = self.terms();
