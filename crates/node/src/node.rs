@@ -273,6 +273,7 @@ impl Node {
             self.expire(units.min(EXPIRE_UNITS), now, out);
         }
         self.keep_limit(units, now, out);
+        self.advance_listing(units, now, out);
         self.check_lease(now, out);
         self.emit_stream(now, out);
         self.check_failover(now, out);

@@ -5,7 +5,7 @@ use crate::execute::Turn;
 use crate::lolwut;
 use crate::node::Node;
 use crate::persist::{Asked, Ending, Exit};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, Out};
 use wire::command::{self, CommandId};
 use wire::number;
@@ -38,7 +38,7 @@ impl Node {
                 reply.bulk((now.wall.0 % 1_000_000).to_string().as_bytes());
             }
             CommandId::Info => {
-                self.measure_memory(turn.out);
+                self.measure_memory(session, turn.out);
                 let text = self.info(&args[1..], now);
                 reply.verbatim(*b"txt", text.as_bytes());
             }
@@ -108,7 +108,7 @@ impl Node {
             id => match command::get(id).parent {
                 Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
                 Some(CommandId::Client) => self.client_command(id, session, args, turn),
-                Some(CommandId::Memory) => self.memory_command(id, session.protocol, turn),
+                Some(CommandId::Memory) => self.memory_command(id, session, turn),
                 Some(CommandId::Latency) => self.latency_command(id, session, args, turn),
                 _ => return false,
             },
@@ -145,7 +145,7 @@ impl Node {
         match self.shut_down(exit, turn.now, turn.out) {
             Ending::Now => session.closing = true,
             Ending::AfterSave => {
-                session.waiting = true;
+                session.waiting.begin(Awaited::Save);
                 self.persist.waiting.push((session.conn, Asked::Shutdown));
             }
         }

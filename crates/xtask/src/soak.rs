@@ -2,6 +2,11 @@
 //!
 //! `full-sync`: a replica is attached to a million keys under paced writes; the longest turn of the
 //! primary and of the replica must stay under two milliseconds, and both must be equal in the end.
+//!
+//! `clients`: ten thousand clients connect, are told of, and leave; none of it may keep anybody
+//! waiting for more than five milliseconds.
+
+mod crowd;
 
 use crate::bench::{Client, Program, Server, on_server_core};
 use anyhow::{Context, Result, bail};
@@ -15,7 +20,7 @@ use std::time::{Duration, Instant};
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The case: `full-sync`
+    /// The case: `full-sync` or `clients`
     #[arg(long, default_value = "full-sync")]
     case: String,
     /// A built `holdfast`
@@ -33,6 +38,9 @@ pub(crate) struct Options {
     /// How many of them are written a second
     #[arg(long, default_value_t = 20_000)]
     rate: u64,
+    /// How many clients there are
+    #[arg(long, default_value_t = 10_000)]
+    clients: usize,
 }
 
 /// Whose turns are measured: that end has a core to itself.
@@ -51,6 +59,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn run(options: &Options) -> Result<()> {
     match options.case.as_str() {
         "full-sync" => (0..options.rounds).try_for_each(|_| full_sync(options)),
+        "clients" => crowd::run(options),
         other => bail!("there is no case {other}"),
     }
 }

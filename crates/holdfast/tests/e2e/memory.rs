@@ -182,6 +182,17 @@ fn memory_stats_and_info_have_the_fields_of_redis() {
 }
 
 #[test]
+fn who_asks_for_the_clients_memory_is_one_of_them() {
+    let server = Server::start();
+    let mut client = server.client();
+    until("nobody else is there", || (client.info("connected_clients") == "1").then_some(()));
+    assert_ne!(client.info("mem_clients_normal"), "0");
+    let stats = client.line("MEMORY STATS");
+    assert!(!stats.contains("clients.normal :0"), "{stats}");
+    assert!(stats.contains("clients.normal "), "{stats}");
+}
+
+#[test]
 fn a_doctor_knows_little_data_and_health() {
     let server = Server::start();
     let mut client = server.client();

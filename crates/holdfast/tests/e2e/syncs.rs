@@ -91,3 +91,33 @@ fn a_tool_fetches_a_file_that_redis_loads() {
     assert_eq!(redis.client().line("DBSIZE"), ":1000");
     assert_eq!(redis.client().line("GET key:77"), "77");
 }
+
+#[test]
+fn who_has_replies_to_come_gets_no_snapshot_among_them() {
+    let answers = |program: Program| {
+        let server = Server::of(program, Home::new(), &["--save", ""]);
+        let answer = |request: &[u8]| {
+            let mut client = server.client();
+            client.send(request);
+            client.finish();
+            client.rest()
+        };
+        [&b"PING\r\nPSYNC ? -1\r\n"[..], b"PING\r\nSYNC\r\n", b"REPLCONF x\r\nPSYNC ? -1\r\n"]
+            .map(answer)
+    };
+    let ours = answers(Program::Holdfast);
+    assert!(ours[0].ends_with(r"-ERR SYNC and PSYNC are invalid with pending output\r\n"));
+    assert_eq!(ours, answers(Program::Redis));
+}
+
+#[test]
+fn the_heartbeat_is_that_of_redis_byte_for_byte() {
+    for program in [Program::Holdfast, Program::Redis] {
+        let period = ["--save", "", "--repl-ping-replica-period", "1"];
+        let server = Server::of(program, Home::new(), &period);
+        let (mut reader, _) = sync(server.port);
+        let mut heartbeat = [0; 14];
+        reader.read_exact(&mut heartbeat).expect("a heartbeat");
+        assert_eq!(&heartbeat, b"*1\r\n$4\r\nping\r\n", "{program:?}");
+    }
+}

@@ -4,7 +4,7 @@ use crate::clustering::Clustering;
 use crate::execute::Turn;
 use crate::export::Export;
 use crate::node::Node;
-use front::Session;
+use front::{Awaited, Session};
 use machine::{ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
@@ -25,11 +25,6 @@ impl Wait {
     /// Whether it ends by itself.
     pub(crate) fn has_deadline(&self) -> bool {
         self.deadline.is_some()
-    }
-
-    /// Whether it is this client's.
-    pub(crate) fn is_of(&self, conn: ConnId) -> bool {
-        self.conn == conn
     }
 }
 
@@ -59,7 +54,7 @@ impl Node {
         {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
-        if let Some(why) = self.no_sync_now() {
+        if let Some(why) = self.no_sync_now(session, turn) {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
         let who = self.replica_name(session.conn, session);
@@ -114,7 +109,7 @@ impl Node {
         if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
             return;
         }
-        if let Some(why) = self.no_sync_now() {
+        if let Some(why) = self.no_sync_now(session, turn) {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
         let who = self.replica_name(session.conn, session);
@@ -125,7 +120,7 @@ impl Node {
     }
 
     /// Why nobody can have our stream now.
-    fn no_sync_now(&self) -> Option<&'static str> {
+    fn no_sync_now(&self, session: &Session, turn: &Turn<'_>) -> Option<&'static str> {
         if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
             return Some("LOADING this primary does not know yet whether its data is current");
         }
@@ -133,7 +128,12 @@ impl Node {
             return Some("NOMASTERLINK Can't SYNC while failing over");
         }
         let linked = self.replication.link.as_ref().is_none_or(|link| link.is_following());
-        (!linked).then_some("NOMASTERLINK Can't SYNC while not connected with my master")
+        if !linked {
+            return Some("NOMASTERLINK Can't SYNC while not connected with my master");
+        }
+        // Replies to what was said before would be taken for a part of the snapshot.
+        let pending = !turn.buffer.is_empty() || turn.out.queued(session.conn) > 0;
+        pending.then_some("ERR SYNC and PSYNC are invalid with pending output")
     }
 
     /// From here on every change is in the stream, and the session's connection is a replica's.
@@ -434,7 +434,7 @@ impl Node {
         if have >= replicas || session.transaction.running.is_some() {
             return reply.integer(have as i64);
         }
-        session.waiting = true;
+        session.waiting.begin(Awaited::Replicas);
         let deadline = (timeout > 0).then(|| turn.now.mono + Span::millis(timeout));
         let wait = Wait { conn: session.conn, position: session.written, replicas, deadline };
         self.replication.waits.push(wait);
@@ -452,7 +452,7 @@ impl Node {
         } else {
             format!(":{have}\r\n")
         };
-        self.answer_late(conn, text.as_bytes(), out);
+        self.answer_late(conn, Awaited::Replicas, text.as_bytes(), out);
         true
     }
 
@@ -465,7 +465,7 @@ impl Node {
             if have < wait.replicas && !over {
                 return true;
             }
-            self.answer_late(wait.conn, format!(":{have}\r\n").as_bytes(), out);
+            self.answer_late(wait.conn, Awaited::Replicas, format!(":{have}\r\n").as_bytes(), out);
             false
         });
         self.replication.waits = waits;
