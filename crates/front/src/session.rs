@@ -66,12 +66,14 @@ pub enum Awaited {
     Memory,
     /// All clients are listed: CLIENT LIST.
     Listing,
+    /// The system knows how soon to end us: CONFIG SET of `oom-score-adj`.
+    Score,
 }
 
 /// All that a session waits for. It goes on when nothing is left of it, not before: one who ends
 /// one of the waits knows nothing of the others.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Waiting(u8);
+pub struct Waiting(u16);
 
 impl Waiting {
     /// Whether it waits for anything.

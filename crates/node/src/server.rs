@@ -183,7 +183,7 @@ impl Node {
     fn config_set(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         if !words.len().is_multiple_of(2) {
-            return reply.error("ERR wrong number of arguments for 'config|set' command");
+            return reply.error("ERR syntax error");
         }
         let allowed = self.config.process.protected_configs.to(session.is_local());
         let mut config = self.config.clone();
@@ -218,6 +218,9 @@ impl Node {
         if self.moves(&config) {
             return self.move_to(config, changes, session, turn);
         }
+        if self.wants_score(&config, session) {
+            return self.adjust_oom_for(changes, session, turn);
+        }
         reply.ok();
         self.adopt(config, turn.out);
     }
@@ -225,6 +228,7 @@ impl Node {
     /// Goes on with other settings.
     pub(crate) fn adopt(&mut self, config: config::Config, out: &mut Out) {
         let limit = config.memory.limit;
+        let other_score = config.process.face.oom != self.config.process.face.oom;
         let changed = limit != std::mem::replace(&mut self.config, config).memory.limit;
         self.config.repl_backlog_size = self.config.repl_backlog_size.max(MIN_BACKLOG);
         self.set_slow_ticks();
@@ -233,6 +237,9 @@ impl Node {
         self.set_log_level(out);
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.set_limit(self.config.repl_backlog_size);
+        }
+        if other_score {
+            self.adjust_oom(out);
         }
     }
 }

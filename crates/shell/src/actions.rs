@@ -3,7 +3,8 @@
 use crate::clock::span;
 use crate::crash;
 use crate::driver::{Driver, Later};
-use crate::offload;
+use crate::stream::Stream;
+use crate::{net, offload};
 use machine::{Action, CloseReason, ConnId, Level, Machine};
 use std::time::Duration;
 
@@ -42,6 +43,11 @@ impl<M: Machine> Driver<M> {
                     c.paused = false;
                     c.offer = c.rest.len() > 0;
                     self.read_again(conn);
+                }
+            }
+            Action::GatherOutput { conn, on } => {
+                if let Some(conn) = self.conns.get(conn) {
+                    net::gather(conn.stream.fd(), on);
                 }
             }
             Action::File { ticket, op } => {

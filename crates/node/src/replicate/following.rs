@@ -61,6 +61,7 @@ impl Node {
         self.data.effects.record(false);
         let tokens = self.replication.random.number() >> 16 | LINK_TOKENS;
         self.replication.link = Some(Link::new(target, now.mono, tokens));
+        self.adjust_oom(out);
         self.tick_link(now, out);
     }
 
@@ -96,6 +97,7 @@ impl Node {
             return;
         }
         self.leave_primary(now, out);
+        self.adjust_oom(out);
         // Our own replicas learn the new name when they ask again.
         self.drop_replicas(out);
         let id = self.replication.new_id();

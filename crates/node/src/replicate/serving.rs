@@ -4,8 +4,9 @@ use crate::clustering::Clustering;
 use crate::execute::Turn;
 use crate::export::Export;
 use crate::node::Node;
+use crate::replicate::applying::panic_over;
 use front::{Awaited, Session};
-use machine::{ConnId, Instant, Level, Now, Out, Span};
+use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
 use wire::command::Command;
@@ -143,6 +144,9 @@ impl Node {
         session.modes.replica = true;
         session.set_gates();
         turn.out.set_first(session.conn, true);
+        if self.config.repl.gathered {
+            turn.out.act(Action::GatherOutput { conn: session.conn, on: true });
+        }
         turn.out.hold_writes(true);
         std::mem::replace(&mut self.replication.placed, true)
     }
@@ -362,6 +366,9 @@ impl Node {
                      after processing the command '{name}'"
                 ),
             );
+            if self.config.repl.on_error == "panic" {
+                panic_over(("master", "replica"), &name, turn.out);
+            }
         }
         let who = format!("id={} addr={}", session.id, session.remote());
         turn.out.log(
