@@ -316,7 +316,8 @@ fn what_a_snapshot_holds_evicts_nothing() {
     client.line(&format!("CONFIG SET maxmemory-policy allkeys-random maxmemory {limit}"));
     // A replica that reads nothing.
     let mut replica = server.client();
-    replica.send(&requests(["REPLCONF capa eof capa psync2", "PSYNC ? -1"]));
+    assert_eq!(replica.line("REPLCONF capa eof capa psync2"), "+OK");
+    replica.send(&requests(["PSYNC ? -1"]));
     until("a snapshot runs", || (client.info("rdb_bgsave_in_progress") == "1").then_some(()));
     // Every bucket is taken before it changes, and stays with the snapshot.
     write(&mut client, "b");
