@@ -47,11 +47,20 @@ pub struct Cluster {
 pub(crate) struct Clock {
     /// When the cron is due; none before the configuration is read.
     pub(crate) next: Option<Instant>,
+    /// When something is due before that.
+    soon: Option<Instant>,
     pub(crate) iteration: u64,
     /// When this process began.
     pub(crate) started: Instant,
     /// Nodes not to be taken in again by gossip, and until when.
     pub(crate) forgotten: alloc::collections::BTreeMap<NodeId, Instant>,
+}
+
+impl Clock {
+    /// Wakes us at this time, too.
+    pub(crate) fn arm(&mut self, at: Instant) {
+        self.soon = Some(self.soon.map_or(at, |soon| soon.min(at)));
+    }
 }
 
 /// The node's own account of its data.
@@ -61,6 +70,8 @@ pub(crate) struct Data {
     /// How long ago the primary's link carried anything, and when we were told.
     pub(crate) age: Option<u64>,
     pub(crate) told: Instant,
+    /// When it last said anything.
+    pub(crate) said: Instant,
 }
 
 impl Cluster {
@@ -114,6 +125,7 @@ impl Cluster {
     pub(crate) fn begin(&mut self, now: Now, out: &mut Out) {
         self.clock.next = Some(now.mono + CRON);
         self.health.first = now.mono;
+        self.data.said = now.mono;
         self.grants.since = now.mono;
         self.changed_config();
         self.listen(out);
@@ -133,7 +145,7 @@ impl Cluster {
             self.elect(now, out);
         }
         self.take_over(out);
-        self.reconsider_silence(now, out);
+        self.reconsider_hollow(now, out);
         if self.health.dirty {
             self.update_state(now, out);
         }
@@ -152,14 +164,15 @@ impl Cluster {
                 self.picture.applied = self.picture.applied.max(generation);
             }
             ToCluster::Frozen { epoch, offset, data_age_ms } => {
-                self.data = Data { offset, age: data_age_ms, told: now.mono };
+                self.data = Data { offset, age: data_age_ms, told: now.mono, said: now.mono };
                 self.frozen(now, epoch, out);
             }
             ToCluster::State { offset, data_age_ms, empty, .. } => {
                 self.hollow_told(empty);
-                self.data = Data { offset, age: data_age_ms, told: now.mono };
+                self.data = Data { offset, age: data_age_ms, told: now.mono, said: now.mono };
                 self.members.me_mut().offset = offset;
             }
+            ToCluster::Loading => self.data.said = now.mono,
             ToCluster::Command { number, words, empty } => {
                 self.command(now, number, &words, empty, out);
             }
@@ -167,6 +180,12 @@ impl Cluster {
     }
 
     fn wake(&mut self, now: Now, out: &mut Out) {
+        if self.clock.soon.is_some_and(|at| at <= now.mono) {
+            self.clock.soon = None;
+            self.search(now, out);
+            self.ask_missing(now, out);
+            self.election.due = true;
+        }
         if self.clock.next.is_some_and(|at| at <= now.mono) {
             self.clock.next = Some(now.mono + CRON);
             self.cron(now, out);
@@ -185,9 +204,9 @@ impl Machine for Cluster {
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
             Event::Accepted { conn, listener, peer } => self.accepted(conn, listener, peer),
             Event::Connected { conn, token, peer } => self.connected(now, conn, token, peer, out),
-            Event::ConnectFailed { token, .. } => self.connect_failed(now, token),
+            Event::ConnectFailed { token, why } => self.connect_failed(now, token, why, out),
             Event::Received { conn, bytes } => self.received(now, conn, bytes, out),
-            Event::Closed { conn, .. } => self.closed(now, conn),
+            Event::Closed { conn, why } => self.closed(now, conn, why, out),
             Event::FileDone { ticket, result } => self.file_done(now, ticket, result, out),
             Event::Mail { letter, .. } => {
                 if let Ok(letter) = letter.downcast::<ToCluster>() {
@@ -201,6 +220,7 @@ impl Machine for Cluster {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.clock.next
+        let next = self.clock.next?;
+        Some(self.clock.soon.map_or(next, |soon| soon.min(next)))
     }
 }

@@ -25,6 +25,12 @@ pub struct Config {
     pub replica_validity_factor: u64,
     /// `cluster-replica-no-failover`.
     pub replica_no_failover: bool,
+    /// `cluster-fast-failover`: a primary whose process is gone is replaced without waiting for
+    /// node-timeout.
+    pub fast_failover: bool,
+    /// `cluster-busy-timeout` in milliseconds: a data plane that has said nothing for so long makes
+    /// the whole node silent. Zero: four times `node_timeout`.
+    pub busy_timeout: u64,
     /// `repl-ping-replica-period` in seconds.
     pub replica_ping_period: u64,
     /// `cluster-allow-replica-migration`.
@@ -47,6 +53,8 @@ impl Default for Config {
             require_full_coverage: true,
             replica_validity_factor: 10,
             replica_no_failover: false,
+            fast_failover: true,
+            busy_timeout: 0,
             replica_ping_period: 10,
             allow_replica_migration: true,
             packet_limit: 64 * 1024 * 1024,
@@ -59,6 +67,14 @@ impl Config {
     /// `node_timeout` as a span.
     pub(crate) fn timeout(&self) -> Span {
         Span::millis(self.node_timeout)
+    }
+
+    /// For how long the data plane may say nothing.
+    pub(crate) fn busy_timeout(&self) -> Span {
+        match self.busy_timeout {
+            0 => Span::millis(self.node_timeout * 4),
+            limit => Span::millis(limit),
+        }
     }
 
     /// For how long an election is valid after votes were asked for.

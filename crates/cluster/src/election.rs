@@ -6,7 +6,7 @@ use crate::members::Key;
 use crate::voice::Then;
 use alloc::collections::BTreeSet;
 use machine::{Instant, Level, Now, Out, Span};
-use wire::bus::{Body, Header, flag, packet_flag};
+use wire::bus::{Body, Header, flag, own_flag, packet_flag};
 
 /// Gives FAIL time to get around.
 const DELAY: u64 = 500;
@@ -15,6 +15,14 @@ const DELAY: u64 = 500;
 const RANDOM_DELAY: u64 = 200;
 /// For every sibling that has more of the data.
 const RANK_DELAY: u64 = 1000;
+/// The same for a primary whose process is gone: nobody has to hear of its death first.
+const FAST_RANK_DELAY: u64 = 100;
+/// For every shard whose primary is gone, too, and that comes before ours.
+const SHARD_DELAY: u64 = 150;
+/// Gives siblings' positions time to arrive.
+const EXCHANGE: u64 = 30;
+/// How long a request for a vote waits for our own evidence.
+const PARKED: Span = Span::millis(1000);
 /// Between a failed attempt and the next.
 const RETRY: Span = Span::millis(1000);
 
@@ -26,11 +34,17 @@ const VOTE_STANDS: Span = Span::millis(500);
 /// votes of real Redis voters are free at the same time.
 const ATTEMPTS: u64 = 8;
 
+/// Why a vote waits for evidence.
+const NO_EVIDENCE: &str = "its master is not known to be gone";
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 enum Stage {
     /// No election.
     #[default]
     Idle,
+    /// The primary's process is gone: the node reads its stream to the end, so that siblings can be
+    /// told how far we are.
+    Draining,
     /// It begins at this time.
     Delayed(Instant),
     /// The node stops the stream.
@@ -48,6 +62,9 @@ pub(crate) struct Election {
     pub(crate) due: bool,
     stage: Stage,
     rank: u64,
+    per_rank: u64,
+    /// How many shards elect before ours; none in an ordinary election.
+    turn: u64,
     epoch: u64,
     votes: BTreeSet<Key>,
     /// Attempts that failed.
@@ -62,6 +79,8 @@ pub(crate) struct Election {
     frozen: bool,
     /// The epoch of a victory that the node has yet to hear of.
     won: Option<u64>,
+    /// Whoever asked for a vote before we held evidence that its primary is gone.
+    parked: Option<(Instant, Key, Header)>,
 }
 
 impl Election {
@@ -73,9 +92,9 @@ impl Election {
 
 /// The candidate.
 impl Cluster {
-    fn may_elect(&self) -> bool {
-        let dead = |(_, primary): (Key, &crate::members::Member)| {
-            primary.is(flag::FAIL) && primary.slots > 0
+    fn may_elect(&self, now: Now) -> bool {
+        let dead = |(key, primary): (Key, &crate::members::Member)| {
+            primary.slots > 0 && (primary.is(flag::FAIL) || self.is_surely_gone(now, key))
         };
         !self.config.replica_no_failover
             && self.members.me().is_replica()
@@ -84,7 +103,7 @@ impl Cluster {
 
     /// Goes on with the election as far as it can.
     pub(crate) fn elect(&mut self, now: Now, out: &mut Out) {
-        if !self.may_elect() {
+        if !self.may_elect(now) {
             if self.election.stage != Stage::Idle || self.election.frozen {
                 self.thaw(out);
                 self.election.reset();
@@ -98,9 +117,11 @@ impl Cluster {
                 let Stage::Delayed(at) = self.election.stage else { return };
                 if now.mono >= at {
                     self.freeze(now, out);
+                } else {
+                    self.clock.arm(at);
                 }
             }
-            Stage::Freezing | Stage::Saving => {
+            Stage::Draining | Stage::Freezing | Stage::Saving => {
                 if now.mono.since(self.election.since) > self.config.auth_timeout() {
                     self.give_up(now, out);
                 }
@@ -153,10 +174,24 @@ impl Cluster {
         if !self.data_is_fresh(now, out) {
             return;
         }
+        if let Some((key, _)) = self.members.my_primary()
+            && self.is_surely_gone(now, key)
+        {
+            self.election.stage = Stage::Draining;
+            return self.ask_freeze(now, true, out);
+        }
+        let delay = DELAY + self.chance.below(RANDOM_DELAY);
+        self.delay(now, delay, RANK_DELAY, out);
+    }
+
+    /// Begins an election after a delay that grows with our rank among our siblings.
+    fn delay(&mut self, now: Now, delay: u64, per_rank: u64, out: &mut Out) {
         let rank = self.rank();
-        let delay = DELAY + self.chance.below(RANDOM_DELAY) + rank * RANK_DELAY;
+        let delay = delay + rank * per_rank;
         self.election.rank = rank;
+        self.election.per_rank = per_rank;
         self.election.stage = Stage::Delayed(now.mono + Span::millis(delay));
+        self.clock.arm(now.mono + Span::millis(delay));
         let offset = self.data.offset;
         out.log(
             Level::Warning,
@@ -170,9 +205,18 @@ impl Cluster {
     }
 
     fn update_rank(&mut self, at: Instant, out: &mut Out) {
+        let turn = self.members.my_primary().map_or(0, |(key, _)| self.shard_rank(key));
+        let fast = self.election.per_rank == FAST_RANK_DELAY;
+        let mut at = at;
+        if fast && turn > self.election.turn {
+            // We had not heard of all deaths.
+            at = at + Span::millis((turn - self.election.turn) * SHARD_DELAY);
+            self.election.turn = turn;
+            self.election.stage = Stage::Delayed(at);
+        }
         let rank = self.rank();
         if rank > self.election.rank {
-            let added = (rank - self.election.rank) * RANK_DELAY;
+            let added = (rank - self.election.rank) * self.election.per_rank;
             self.election.rank = rank;
             self.election.stage = Stage::Delayed(at + Span::millis(added));
             out.log(
@@ -185,21 +229,34 @@ impl Cluster {
     }
 
     fn freeze(&mut self, now: Now, out: &mut Out) {
-        let epoch = self.store.epochs.current + 1;
         self.election.stage = Stage::Freezing;
+        self.election.votes.clear();
+        self.ask_freeze(now, false, out);
+    }
+
+    fn ask_freeze(&mut self, now: Now, to_the_end: bool, out: &mut Out) {
+        let epoch = self.store.epochs.current + 1;
         self.election.since = now.mono;
         self.election.epoch = epoch;
-        self.election.votes.clear();
         self.election.frozen = true;
-        self.tell(ToNode::Freeze { epoch }, out);
+        self.tell(ToNode::Freeze { epoch, to_the_end }, out);
     }
 
     /// The node has stopped the stream: asks for votes once the epoch is saved.
     pub(crate) fn frozen(&mut self, now: Now, epoch: u64, out: &mut Out) {
-        if self.election.stage != Stage::Freezing || self.election.epoch != epoch {
+        if self.election.epoch != epoch {
             return;
         }
-        if !self.may_elect() || !self.data_is_fresh(now, out) {
+        if self.election.stage == Stage::Draining {
+            self.election.turn =
+                self.members.my_primary().map_or(0, |(key, _)| self.shard_rank(key));
+            let delay = EXCHANGE + self.election.turn * SHARD_DELAY;
+            return self.delay(now, delay, FAST_RANK_DELAY, out);
+        }
+        if self.election.stage != Stage::Freezing {
+            return;
+        }
+        if !self.may_elect(now) || !self.data_is_fresh(now, out) {
             return self.give_up(now, out);
         }
         // Others may have moved on meanwhile; the freeze holds for a newer epoch as well.
@@ -217,7 +274,14 @@ impl Cluster {
             return;
         }
         self.election.stage = Stage::Voting(now.mono);
-        let packet = self.packet(Body::AuthRequest);
+        let mut packet = self.packet(Body::AuthRequest);
+        if self.members.my_primary().is_some_and(|(_, primary)| !primary.is(flag::FAIL)) {
+            // Voters of other makes vote without FAIL then; those of ours look at their evidence.
+            packet.header.packet_flags[0] |= packet_flag::FORCE_ACK;
+            if let Some(own) = &mut packet.header.own {
+                own.flags |= own_flag::GONE;
+            }
+        }
         self.broadcast(&packet, out);
     }
 
@@ -231,7 +295,7 @@ impl Cluster {
         }
         self.election.votes.insert(from);
         self.election.slowest = self.election.slowest.max(now.mono.since(asked));
-        if self.election.votes.len() >= self.quorum() && self.may_elect() {
+        if self.election.votes.len() >= self.quorum() && self.may_elect(now) {
             self.election.due = true;
             self.win(now);
         }
@@ -270,7 +334,7 @@ impl Cluster {
     fn give_up(&mut self, now: Now, out: &mut Out) {
         self.thaw(out);
         self.election.stage = Stage::Idle;
-        if self.may_elect() {
+        if self.may_elect(now) {
             out.log(
                 Level::Warning,
                 format_args!("Currently unable to failover: Failover attempt expired."),
@@ -297,11 +361,14 @@ impl Cluster {
 impl Cluster {
     /// Someone asks for our vote.
     pub(crate) fn consider_vote(&mut self, now: Now, from: Key, header: &Header, out: &mut Out) {
-        if !self.members.me().is_voter() || !self.voice.said.primary {
+        if !self.members.me().is_voter() || !self.voice.said.primary || self.is_hollow() {
             return;
         }
         let epoch = self.store.epochs.current;
         if let Err(why) = self.may_vote(now, from, header) {
+            if why == NO_EVIDENCE {
+                self.election.parked = Some((now.mono, from, header.clone()));
+            }
             let id = crate::NodeId(header.sender);
             out.log(Level::Warning, format_args!("Failover auth denied to {id}: {why}"));
             return;
@@ -315,6 +382,18 @@ impl Cluster {
         }
         self.changed_config();
         self.after_save(Then::Vote(from, epoch));
+    }
+
+    /// We hold evidence now that this node is gone: perhaps a vote waits for that.
+    pub(crate) fn reconsider_vote(&mut self, now: Now, about: Key, out: &mut Out) {
+        let id = self.members.get(about).map(|member| member.id);
+        let fits = |(at, from, _): &mut (Instant, Key, Header)| {
+            let primary = self.members.get(*from).and_then(|member| member.primary);
+            primary == id && now.mono.since(*at) <= PARKED
+        };
+        if let Some((_, from, header)) = self.election.parked.take_if(fits) {
+            self.consider_vote(now, from, &header, out);
+        }
     }
 
     fn may_vote(&self, now: Now, from: Key, header: &Header) -> Result<(), alloc::string::String> {
@@ -332,13 +411,19 @@ impl Cluster {
         let primary = candidate.primary.and_then(|id| self.members.by_id(id));
         let Some(primary) = primary else { return Err("I don't know its master".into()) };
         let forced = header.packet_flags[0] & packet_flag::FORCE_ACK != 0;
+        let gone = header.own.is_some_and(|own| own.flags & own_flag::GONE != 0);
+        let proven = primary.gone.is_held();
+        if !primary.is(flag::FAIL) && gone && !proven {
+            return Err(NO_EVIDENCE.into());
+        }
         if !primary.is(flag::FAIL) && !forced {
             return Err("its master is up".into());
         }
         // A lease that rests on our PONG must have run out. What we heard before this process
         // began we do not know.
         let heard = primary.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
-        if now.mono.since(heard) < timeout && !forced {
+        let manual = forced && !gone;
+        if now.mono.since(heard) < timeout && !manual && !proven {
             return Err("its master was heard from too recently".into());
         }
         if let Some((at, for_whom)) = primary.trust.voted

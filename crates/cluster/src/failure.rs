@@ -14,6 +14,7 @@ impl Cluster {
     /// Looks after all members; ten times a second.
     pub(crate) fn cron(&mut self, now: Now, out: &mut Out) {
         self.clock.iteration += 1;
+        self.look_at_data(now, out);
         self.clock.forgotten.retain(|_, until| now.mono < *until);
         for key in self.members.keys() {
             self.reconnect(now, key, out);
@@ -107,6 +108,10 @@ impl Cluster {
             }
             return;
         }
+        if member.is(flag::PFAIL) {
+            self.mark_if_majority(now, key, out);
+            return;
+        }
         let Some(asked) = asked else { return };
         // Whoever is silent for a node-timeout has been asked in its first half at the latest:
         // to wait longer for the answer to that would tell us nothing.
@@ -116,7 +121,7 @@ impl Cluster {
         }
     }
 
-    fn suspect(&mut self, now: Now, key: Key, out: &mut Out) {
+    pub(crate) fn suspect(&mut self, now: Now, key: Key, out: &mut Out) {
         let Some(member) = self.members.get_mut(key) else { return };
         let id = member.id;
         out.log(Level::Debug, format_args!("*** NODE {id} possibly failing"));
@@ -164,6 +169,10 @@ impl Cluster {
         if !member.is(flag::PFAIL) || member.is(flag::FAIL) || !enough {
             return;
         }
+        if self.is_being_replaced(now, key) {
+            return;
+        }
+        let Some(member) = self.members.get(key) else { return };
         let id = member.id;
         out.log(Level::Notice, format_args!("Marking node {id} as failing (quorum reached)."));
         self.mark(now, key);

@@ -5,7 +5,7 @@ use crate::members::{Key, Member, Place};
 use crate::{NodeId, members::Way};
 use alloc::vec::Vec;
 use machine::{Level, Now, Out, Span, UnixMicros};
-use wire::bus::{Gossip, flag};
+use wire::bus::{Gossip, flag, gossip_flag};
 
 /// A PONG may seem to come from the future by this much, in seconds' rounding and clocks.
 const TOLERANCE: u64 = 500_000;
@@ -30,7 +30,8 @@ impl Cluster {
         }
         keys.truncate(wanted);
         let suspect = |member: &Member| {
-            member.is(flag::PFAIL) && !member.is(flag::HANDSHAKE | flag::NO_ADDRESS)
+            let known = !member.is(flag::HANDSHAKE | flag::NO_ADDRESS);
+            member.is(flag::PFAIL) && known || member.gone.is_held()
         };
         keys.extend(self.members.others().filter(|(_, m)| suspect(m)).map(|(key, _)| key));
         keys.iter().filter_map(|key| self.members.get(*key)).map(entry).collect()
@@ -54,6 +55,9 @@ impl Cluster {
         let ill = about.flags & (flag::FAIL | flag::PFAIL) != 0;
         if self.members.get(sender).is_some_and(Member::is_primary) {
             self.report(now, sender, key, ill, out);
+        }
+        if self.members.get(sender).is_some_and(|sender| sender.boot.is_some()) {
+            self.confirm(now, sender, key, about.own & gossip_flag::GONE != 0);
         }
         let Some(member) = self.members.get_mut(key) else { return };
         if !ill && member.times.ping_sent.is_none() && member.reports.is_empty() {
@@ -122,6 +126,7 @@ fn entry(member: &Member) -> Gossip {
         bus_port: member.place.bus_port,
         flags: member.flags,
         plain_port: member.place.plain_port,
+        own: if member.gone.is_held() { gossip_flag::GONE } else { 0 },
     }
 }
 

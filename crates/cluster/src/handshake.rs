@@ -89,6 +89,7 @@ impl Cluster {
             member.set(flag::NO_ADDRESS, true);
             member.place = Place::default();
             self.unlink(key, out);
+            self.displaced(now, key, out);
             self.changed_config();
             return false;
         }

@@ -10,6 +10,20 @@ const WRITABLE_DELAY: Span = Span::millis(2000);
 const MIN_REJOIN: u64 = 500;
 const MAX_REJOIN: u64 = 5000;
 
+/// A data plane is told to be busy after this long.
+const BUSY_AFTER: Span = Span::millis(1000);
+
+/// Whether the data plane is in a long turn, to judge by its mail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Busy {
+    #[default]
+    No,
+    /// Peers are told.
+    Yes,
+    /// For so long that the node is as good as dead: we are silent, so that it is replaced.
+    Stuck,
+}
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
@@ -17,6 +31,7 @@ pub(crate) struct Health {
     /// Primaries with slots.
     pub(crate) size: usize,
     pub(crate) dirty: bool,
+    pub(crate) busy: Busy,
     /// Whether we keep silent after a start.
     pub(crate) hollow: Hollow,
     /// When we began to look.
@@ -26,6 +41,28 @@ pub(crate) struct Health {
 }
 
 impl Cluster {
+    /// Looks how long the data plane has said nothing.
+    pub(crate) fn look_at_data(&mut self, now: Now, out: &mut Out) {
+        let quiet = now.mono.since(self.data.said);
+        let busy = if quiet > self.config.busy_timeout() {
+            Busy::Stuck
+        } else if quiet > BUSY_AFTER {
+            Busy::Yes
+        } else {
+            Busy::No
+        };
+        let before = core::mem::replace(&mut self.health.busy, busy);
+        if busy == Busy::Stuck && before != busy {
+            let ms = quiet.as_millis();
+            out.log(
+                Level::Warning,
+                format_args!("Commands have not run for {ms} ms: silent until they do"),
+            );
+        } else if before == Busy::Stuck && busy != before {
+            out.log(Level::Notice, format_args!("Commands run again"));
+        }
+    }
+
     /// How many voters make a majority.
     pub(crate) fn quorum(&self) -> usize {
         self.members.voters() / 2 + 1

@@ -1,36 +1,43 @@
 //! A primary that has just started does not know whether its data is still the shard's.
 //!
 //! Its process may have died with writes that only its replicas have; a supervisor may have started
-//! it again before anybody noticed, maybe without any data. So it keeps silent: it listens to the
-//! bus and says nothing, serves nothing and holds no lease. To its peers it is as dead as its
-//! predecessor, and a replica takes over in the ordinary way. It speaks again when another node
-//! owns its slots, or when every replica it knows has been heard and has no more than itself. With
-//! data of its own it also speaks when a replica has not been heard for a long time: then that
-//! replica is taken for gone, and what only it had is lost.
+//! it again before anybody noticed, maybe without any data. So it starts hollow: it answers the bus
+//! and says that it is hollow, serves nothing, holds no lease and grants none. To peers of our make
+//! that is proof that the process before is gone, and a replica with newer data takes over at once.
+//! Others know no such state and take it for alive; so if nobody takes over, it says of itself that
+//! it is dead. It is hollow no longer when another node owns its slots, or when every replica it
+//! knows has been heard and has no more than itself. With data of its own also when a replica has
+//! not been heard for a long time: then that replica is taken for gone, and what only it had is
+//! lost.
 
 use crate::cluster::Cluster;
 use machine::{Instant, Level, Now, Out, Span};
+use wire::bus::Body;
 
 /// How long a silent replica is waited for at the least: it may hang, or be starting too.
 const MIN_PATIENCE_MS: u64 = 10_000;
+/// How long a replica of our make, which sees that we are hollow, has to take over.
+const TAKE_OVER: Span = Span::millis(2000);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Hollow {
-    /// Since when we are silent, if we are.
+    /// Since when we are hollow, if we are.
     since: Option<Instant>,
+    /// When we last said that we are dead.
+    renounced: Option<Instant>,
     /// The node has said how it stands since then.
     told: bool,
     empty: bool,
 }
 
 impl Cluster {
-    /// Whether we keep silent.
+    /// Whether we are.
     pub(crate) fn is_hollow(&self) -> bool {
         self.health.hollow.since.is_some()
     }
 
-    /// At the start: a primary with slots that had replicas begins in silence.
+    /// At the start: a primary with slots that had replicas is hollow.
     pub(crate) fn begin_hollow(&mut self, now: Now, out: &mut Out) {
         let me = self.members.me();
         let id = me.id;
@@ -40,7 +47,7 @@ impl Cluster {
             self.health.hollow = Hollow { since: Some(now.mono), ..Hollow::default() };
             out.log(
                 Level::Notice,
-                format_args!("Silent until it is clear that no replica has newer data"),
+                format_args!("Serving nothing until it is clear that no replica has newer data"),
             );
         }
     }
@@ -51,13 +58,13 @@ impl Cluster {
         self.health.hollow.empty = empty;
     }
 
-    /// Looks whether the silence can end.
-    pub(crate) fn reconsider_silence(&mut self, now: Now, out: &mut Out) {
+    /// Looks whether it can end.
+    pub(crate) fn reconsider_hollow(&mut self, now: Now, out: &mut Out) {
         let Some(since) = self.health.hollow.since else { return };
         let me = self.members.me();
         let mine = me.slots;
         if !me.is_primary() || mine == 0 {
-            return self.end_silence(now, "another node has taken over", out);
+            return self.fill(now, "another node has taken over", out);
         }
         if !self.health.hollow.told {
             return;
@@ -66,21 +73,45 @@ impl Cluster {
         let replicas = || self.members.others().filter(|(_, member)| member.primary == Some(id));
         let heard = replicas().filter(|(_, member)| member.times.heard.is_some()).count();
         if replicas().any(|(_, member)| member.offset > offset) {
-            return;
+            return self.renounce(now, out);
         }
         let patience = Span::millis((5 * self.config.node_timeout).max(MIN_PATIENCE_MS));
         if heard == replicas().count() {
-            self.end_silence(now, "no replica has newer data", out);
+            self.fill(now, "no replica has newer data", out);
         } else if now.mono.since(since) > patience && !self.health.hollow.empty {
-            self.end_silence(now, "no replica that can be heard has newer data", out);
+            self.fill(now, "no replica that can be heard has newer data", out);
         }
     }
 
-    fn end_silence(&mut self, now: Now, why: &str, out: &mut Out) {
+    /// A replica has newer data. One of our make takes over by itself; another has to be told, by
+    /// everybody, that we are dead.
+    fn renounce(&mut self, now: Now, out: &mut Out) {
+        let hollow = &self.health.hollow;
+        let (id, offset) = (self.members.me().id, self.data.offset);
+        let ours = self.members.others().any(|(_, member)| {
+            member.primary == Some(id) && member.offset > offset && member.boot.is_some()
+        });
+        let patience = if ours { TAKE_OVER } else { Span(0) };
+        let waited = hollow.since.is_some_and(|since| now.mono.since(since) >= patience);
+        let again = hollow.renounced.is_none_or(|at| now.mono.since(at) >= self.config.timeout());
+        if waited && again {
+            self.health.hollow.renounced = Some(now.mono);
+            out.log(
+                Level::Notice,
+                format_args!("A replica has newer data: telling everyone that I am to be replaced"),
+            );
+            let packet = self.packet(Body::Fail(id.0));
+            self.broadcast(&packet, out);
+        }
+    }
+
+    fn fill(&mut self, now: Now, why: &str, out: &mut Out) {
         self.health.hollow.since = None;
-        // Peers wait for answers to PINGs that we never gave; over new links they ask again.
-        self.drop_all_links(now, out);
+        self.grants.start_over(now.mono);
         self.changed_config();
-        out.log(Level::Notice, format_args!("No longer silent: {why}"));
+        // Peers take us for alive again when they hear it.
+        self.broadcast_pong(now, out);
+        self.ping_voters(now, out);
+        out.log(Level::Notice, format_args!("Serving again: {why}"));
     }
 }

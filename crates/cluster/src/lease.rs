@@ -15,10 +15,15 @@ use crate::topology::Lease;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use machine::{ConnId, Instant, Now, Out, Span};
-use wire::bus::{Header, SlotSet, own_flag};
+use wire::bus::{Header, SlotSet, Touch, own_flag};
 
 /// Taken off the lease for what clocks and turns may be apart.
 const MARGIN: Span = Span::millis(10);
+
+/// For how long a new primary without a lease asks for it
+const EAGER: Span = Span::millis(1000);
+/// as often as this.
+const AGAIN: Span = Span::millis(10);
 
 /// What others have granted us.
 #[derive(Debug, Default)]
@@ -89,11 +94,30 @@ impl Cluster {
             self.grants.last = lease;
             self.tell(ToNode::Lease(lease), out);
         }
+        let young = now.mono.since(self.grants.since) < EAGER;
+        if lease == Lease(None) && young && self.members.me().is_voter() {
+            self.clock.arm(now.mono + AGAIN);
+        }
+    }
+
+    /// A new primary asks those who have not acknowledged its claim: they were saving it.
+    pub(crate) fn ask_missing(&mut self, now: Now, out: &mut Out) {
+        if self.grants.last != Lease(None) || now.mono.since(self.grants.since) >= EAGER {
+            return;
+        }
+        let missing = |(key, member): &(Key, &crate::members::Member)| {
+            member.is_voter() && member.times.ping_sent.is_none() && self.grants.is_missing(*key)
+        };
+        let conns: Vec<ConnId> =
+            self.members.others().filter(missing).filter_map(|(_, m)| m.conn()).collect();
+        for conn in conns {
+            self.touch(now, conn, Touch::Ping, 0, out);
+        }
     }
 
     fn lease(&self, now: Instant) -> Option<Instant> {
         let me = self.members.me();
-        if !me.is_voter() || !self.voice.said.primary {
+        if !me.is_voter() || !self.voice.said.primary || self.is_hollow() {
             return None;
         }
         let (size, quorum) = (self.members.voters(), self.quorum());
@@ -127,6 +151,8 @@ impl Cluster {
         let replaced = member.trust.voted.is_some_and(|(at, _)| now.mono < elected_until(at));
         member.is_primary()
             && !waits
+            && !crate::receive::is_hollow(header)
+            && !self.is_hollow()
             && !unsaved
             && !replaced
             && self.owns_all(sender, &header.slots)
@@ -151,6 +177,9 @@ impl Cluster {
         let Some(old) = owner.and_then(|key| self.members.get(key)) else { return };
         let heard = old.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
         let until = heard + self.config.timeout();
+        if old.gone.is_held() {
+            return;
+        }
         if let Some(new) = self.members.get_mut(sender)
             && new.trust.successor_of.is_some()
             && now.mono < until

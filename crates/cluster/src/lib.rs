@@ -15,6 +15,7 @@ mod command;
 mod config;
 mod election;
 mod failure;
+mod gone;
 mod gossip;
 mod handshake;
 mod health;

@@ -1,11 +1,13 @@
 //! Connections to and from other nodes.
 
+use crate::NodeId;
 use crate::cluster::Cluster;
+use crate::health::Busy;
 use crate::members::{Key, Way};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
-use machine::{Action, ConnId, Level, ListenOn, NetError, Now, Out, Peer, Token};
+use machine::{Action, CloseReason, ConnId, Level, ListenOn, NetError, Now, Out, Peer, Token};
 use wire::bus::{Body, Packet, Touch, decode, encode, flag, frame};
 
 /// Tokens of the control plane are at least this; it begins with the listener's.
@@ -18,15 +20,31 @@ const BACKLOG: u32 = 511;
 pub(crate) struct Link {
     /// Whom we called; none: they called us.
     pub(crate) to: Option<Key>,
+    /// Who called us, by what they say.
+    pub(crate) from: Option<NodeId>,
     pub(crate) remote: Option<IpAddr>,
     pub(crate) local: Option<IpAddr>,
+}
+
+/// Which port of a member is called to see whether its process is gone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Probe {
+    Bus,
+    Clients,
+}
+
+/// What a call is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Call {
+    to: Key,
+    port: Probe,
 }
 
 /// All connections of the bus.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     open: BTreeMap<ConnId, Link>,
-    calls: BTreeMap<Token, Key>,
+    calls: BTreeMap<Token, Call>,
     count: u64,
 }
 
@@ -35,10 +53,29 @@ impl Links {
         self.open.get(&conn)
     }
 
-    fn token(&mut self, key: Key) -> Token {
+    /// Whether a member has a link to us.
+    pub(crate) fn any_from(&self, id: NodeId) -> bool {
+        self.open.values().any(|link| link.from == Some(id))
+    }
+
+    /// Whether its bus port is being called.
+    pub(crate) fn is_probed(&self, key: Key) -> bool {
+        self.calls.values().any(|call| *call == Call { to: key, port: Probe::Bus })
+    }
+
+    /// Notes who is at the other end of a link to us.
+    pub(crate) fn said_by(&mut self, conn: ConnId, id: NodeId) {
+        if let Some(link) = self.open.get_mut(&conn)
+            && link.to.is_none()
+        {
+            link.from = Some(id);
+        }
+    }
+
+    fn token(&mut self, to: Key, port: Probe) -> Token {
         self.count += 1;
         let token = Token(TOKENS + self.count);
-        self.calls.insert(token, key);
+        self.calls.insert(token, Call { to, port });
         token
     }
 }
@@ -87,13 +124,15 @@ impl Cluster {
         peer: &Peer,
         out: &mut Out,
     ) {
-        let Some(key) = self.links.calls.remove(&token) else {
-            // A call that was given up.
+        let call = self.links.calls.remove(&token);
+        let Some(Call { to: key, port: Probe::Bus }) = call else {
+            // A call that was given up, or that has shown that someone is there.
             if Self::owns_token(token) {
                 out.close(conn);
             }
-            return;
+            return call.map_or((), |call| self.probe_answered(call.to));
         };
+        self.probe_answered(key);
         let Some(member) = self.members.get_mut(key) else { return out.close(conn) };
         member.way = Way::Up(conn, now.mono);
         let meet = member.is(flag::MEET);
@@ -110,19 +149,31 @@ impl Cluster {
         self.picture.dirty = true;
     }
 
-    pub(crate) fn connect_failed(&mut self, now: Now, token: Token) {
-        let Some(key) = self.links.calls.remove(&token) else { return };
-        if let Some(member) = self.members.get_mut(key) {
+    pub(crate) fn connect_failed(&mut self, now: Now, token: Token, why: NetError, out: &mut Out) {
+        let Some(Call { to: key, port }) = self.links.calls.remove(&token) else { return };
+        if port == Probe::Bus
+            && let Some(member) = self.members.get_mut(key)
+        {
             member.way = Way::None;
             if member.times.ping_sent.is_none() {
                 member.times.ping_sent = Some(now.mono);
                 member.times.ping_wall = now.wall;
             }
         }
+        self.probe_failed(now, key, port, why, out);
     }
 
-    pub(crate) fn closed(&mut self, now: Now, conn: ConnId) {
-        let Some(Link { to: Some(key), .. }) = self.links.open.remove(&conn) else { return };
+    pub(crate) fn closed(&mut self, now: Now, conn: ConnId, why: CloseReason, out: &mut Out) {
+        let Some(Link { to, from, .. }) = self.links.open.remove(&conn) else { return };
+        if let Some(key) = to {
+            self.unlinked(now, conn, key);
+        }
+        if let Some(key) = to.or(from.and_then(|id| self.members.key(id))) {
+            self.link_ended(now, key, to.is_some(), why, out);
+        }
+    }
+
+    fn unlinked(&mut self, now: Now, conn: ConnId, key: Key) {
         self.grants.unlinked(conn, key);
         let Some(member) = self.members.get_mut(key) else { return };
         if member.conn() == Some(conn) {
@@ -148,12 +199,10 @@ impl Cluster {
 
     /// Calls a member.
     pub(crate) fn connect(&mut self, now: Now, key: Key, out: &mut Out) {
-        self.links.calls.retain(|_, called| *called != key);
-        let Some(member) = self.members.get(key) else { return };
-        let Ok(ip) = member.place.ip.parse::<IpAddr>() else { return };
-        let to = SocketAddr::new(ip, member.place.bus_port);
-        let token = self.links.token(key);
-        out.act(Action::Connect { token, to, from: None });
+        self.links.calls.retain(|_, call| *call != Call { to: key, port: Probe::Bus });
+        if !self.probe(key, Probe::Bus, out) {
+            return;
+        }
         if let Some(member) = self.members.get_mut(key) {
             member.way = Way::Connecting(now.mono);
             // Whoever cannot be called is silent.
@@ -164,10 +213,20 @@ impl Cluster {
         }
     }
 
+    /// Calls one of a member's ports; whether its address allows that.
+    pub(crate) fn probe(&mut self, key: Key, port: Probe, out: &mut Out) -> bool {
+        let Some(place) = self.members.get(key).map(|member| &member.place) else { return false };
+        let Ok(ip) = place.ip.parse::<IpAddr>() else { return false };
+        let number = if port == Probe::Bus { place.bus_port } else { place.port };
+        let token = self.links.token(key, port);
+        out.act(Action::Connect { token, to: SocketAddr::new(ip, number), from: None });
+        true
+    }
+
     /// Forgets calls to a member that is no more, and its link.
     pub(crate) fn hang_up(&mut self, key: Key, out: &mut Out) {
         self.unlink(key, out);
-        self.links.calls.retain(|_, called| *called != key);
+        self.links.calls.retain(|_, call| call.to != key);
     }
 
     pub(crate) fn received(&mut self, now: Now, conn: ConnId, bytes: &[u8], out: &mut Out) {
@@ -202,21 +261,13 @@ impl Cluster {
     }
 
     fn drop_conn(&mut self, now: Now, conn: ConnId, out: &mut Out) {
-        self.closed(now, conn);
+        self.closed(now, conn, CloseReason::Local, out);
         out.close(conn);
-    }
-
-    /// Ends every connection; the links are made anew.
-    pub(crate) fn drop_all_links(&mut self, now: Now, out: &mut Out) {
-        let conns: Vec<ConnId> = self.links.open.keys().copied().collect();
-        for conn in conns {
-            self.drop_conn(now, conn, out);
-        }
     }
 
     /// Queues a packet.
     pub(crate) fn send(&mut self, conn: ConnId, packet: &Packet, out: &mut Out) {
-        if self.is_hollow() || out.queued(conn) > self.config.link_limit {
+        if self.health.busy == Busy::Stuck || out.queued(conn) > self.config.link_limit {
             return;
         }
         let mut bytes = Vec::new();
@@ -246,7 +297,7 @@ impl Cluster {
         own_flags: u16,
         out: &mut Out,
     ) {
-        if self.is_hollow() {
+        if self.health.busy == Busy::Stuck {
             return;
         }
         let to = self.links.get(conn).and_then(|link| link.to);
@@ -276,8 +327,8 @@ impl Cluster {
 fn link(to: Option<Key>, peer: &Peer) -> Link {
     match peer {
         Peer::Tcp { remote, local } => {
-            Link { to, remote: Some(remote.ip()), local: Some(local.ip()) }
+            Link { to, from: None, remote: Some(remote.ip()), local: Some(local.ip()) }
         }
-        Peer::Unix { .. } => Link { to, remote: None, local: None },
+        Peer::Unix { .. } => Link { to, from: None, remote: None, local: None },
     }
 }

@@ -17,12 +17,14 @@ pub enum ToNode {
     Topology(Arc<Topology>),
     /// A primary may write until then. Sent whenever it moves.
     Lease(Lease),
-    /// Drain the link to the primary to its end, apply nothing more from it, and answer
+    /// Drain the link to the primary, apply nothing more from it, and answer
     /// [`ToCluster::Frozen`]. Holds until the next [`ToNode::Follow`] or [`ToNode::Promote`], or
     /// [`ToNode::Thaw`].
     Freeze {
         /// The election it is for.
         epoch: u64,
+        /// The primary's process is gone: answer when the link has ended, and not before.
+        to_the_end: bool,
     },
     /// The election is over without us: apply the primary's stream again.
     Thaw,
@@ -64,6 +66,8 @@ pub enum ToCluster {
         /// when this node never had the primary's data.
         data_age_ms: Option<u64>,
     },
+    /// Sent instead of [`ToCluster::State`] while data is being loaded.
+    Loading,
     /// Sent ten times a second, and when the link goes up or down.
     State {
         /// Position of the stream, made or applied.

@@ -1,6 +1,7 @@
 //! The nodes we know, ourselves included.
 
 use crate::NodeId;
+use crate::gone::Gone;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use machine::{ConnId, Instant, UnixMicros};
@@ -72,6 +73,8 @@ pub(crate) struct Member {
     pub(crate) boot: Option<u64>,
     pub(crate) times: Times,
     pub(crate) trust: Trust,
+    /// What speaks for its process being gone.
+    pub(crate) gone: Gone,
     pub(crate) way: Way,
     /// Who says that it is dead, and since when we know.
     pub(crate) reports: BTreeMap<Key, Instant>,
@@ -91,6 +94,7 @@ impl Member {
             boot: None,
             times: Times { created: now, ..Times::default() },
             trust: Trust::default(),
+            gone: Gone::default(),
             way: Way::None,
             reports: BTreeMap::new(),
         }

@@ -6,6 +6,11 @@ use crate::members::{Key, Place};
 use machine::{ConnId, Level, Now, Out};
 use wire::bus::{Body, Gossip, Header, Packet, SlotSet, Touch, flag, own_flag};
 
+/// Whether the sender has just started and does not know whether its data is its shard's.
+pub(crate) fn is_hollow(header: &Header) -> bool {
+    header.own.is_some_and(|own| own.flags & own_flag::HOLLOW != 0)
+}
+
 /// An epoch further ahead than this is damage or an attack.
 const EPOCH_LEAP: u64 = 1 << 32;
 
@@ -19,8 +24,9 @@ impl Cluster {
             out.log(Level::Warning, format_args!("Refusing epoch {epoch} of node {id}: too far."));
             return;
         }
+        self.links.said_by(conn, NodeId(header.sender));
         if let Some(key) = sender {
-            self.heard(now, key, &header);
+            self.heard(now, key, &header, out);
         }
         match (body, sender) {
             (Body::Touch { touch, gossip, .. }, _) => {
@@ -55,12 +61,23 @@ impl Cluster {
         known.or(named).filter(|key| *key != self.members.my_key())
     }
 
-    fn heard(&mut self, now: Now, key: Key, header: &Header) {
+    fn heard(&mut self, now: Now, key: Key, header: &Header, out: &mut Out) {
         let Some(member) = self.members.get_mut(key) else { return };
-        member.times.heard = Some(now.mono);
-        if member.is(flag::HANDSHAKE) || member.id.0 != header.sender {
+        if member.is(flag::HANDSHAKE) {
+            member.times.heard = Some(now.mono);
             return;
         }
+        if member.id.0 != header.sender {
+            return;
+        }
+        if is_hollow(header) {
+            // Only that process has begun, and it does not stand in for the one before.
+            self.said_hollow(now, key, out);
+        } else {
+            member.times.heard = Some(now.mono);
+            self.not_gone(key);
+        }
+        let Some(member) = self.members.get_mut(key) else { return };
         if header.current_epoch < member.said_epoch {
             return;
         }
@@ -128,7 +145,9 @@ impl Cluster {
         let Some(key) = self.links.get(conn).and_then(|link| link.to) else { return };
         let withheld = header.own.is_some_and(|own| own.flags & own_flag::WITHHELD != 0);
         self.grants.answered(conn, key, !withheld);
-        self.answered(now, key, out);
+        if !is_hollow(header) {
+            self.answered(now, key, out);
+        }
     }
 
     /// Where the sender of a packet says, or seems, to be.

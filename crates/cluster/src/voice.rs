@@ -1,12 +1,13 @@
 //! What we say of ourselves: only what the node has applied and the file holds.
 
 use crate::cluster::Cluster;
+use crate::health::Busy;
 use crate::members::{Key, Members};
 use crate::slots::Slots;
 use crate::{NodeId, mail::ToNode};
 use alloc::vec::Vec;
 use machine::{Now, Out};
-use wire::bus::{Body, Header, Own, Packet, SlotSet, flag};
+use wire::bus::{Body, Header, Own, Packet, SlotSet, flag, own_flag};
 
 /// Our part in the cluster, as others may hear of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -128,12 +129,14 @@ impl Cluster {
     fn carry_out(&mut self, now: Now, then: Then, out: &mut Out) {
         match then {
             Then::Say(said) => {
-                if said.primary && !self.voice.said.primary {
-                    // Only who has heard our claim can be a ground for our lease.
-                    self.grants.start_over(now.mono);
-                }
+                let promoted = said.primary && !self.voice.said.primary;
                 self.voice.said = said;
                 self.broadcast_pong(now, out);
+                if promoted {
+                    // Only who has heard our claim can be a ground for our lease.
+                    self.grants.start_over(now.mono);
+                    self.ping_voters(now, out);
+                }
             }
             Then::Vote(candidate, epoch) => self.send_vote(candidate, epoch, out),
             Then::Request(epoch) => self.request_votes(now, epoch, out),
@@ -153,6 +156,9 @@ impl Cluster {
             }
             None => (said.slots.clone(), said.config_epoch),
         };
+        let hollow = if self.is_hollow() { own_flag::HOLLOW } else { 0 };
+        let busy = if self.health.busy == Busy::No { 0 } else { own_flag::BUSY };
+        let own_flags = own_flags | hollow | busy;
         let role = if said.primary { flag::PRIMARY } else { flag::REPLICA };
         let kept = me.flags & (flag::MYSELF | flag::NO_FAILOVER | flag::MIGRATE_TO);
         Header {

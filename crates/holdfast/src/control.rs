@@ -18,7 +18,7 @@ pub(crate) const CONTROL: Address = Address(1);
 pub(crate) fn setup(config: &node::config::Config, seed: u64) -> Setup {
     let bind = config.bind.split_whitespace().find_map(|word| word.parse::<IpAddr>().ok());
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-    let bus_port = match config.cluster_port {
+    let bus_port = match config.cluster.port {
         0 => config.port.wrapping_add(10_000),
         port => port,
     };
@@ -27,12 +27,14 @@ pub(crate) fn setup(config: &node::config::Config, seed: u64) -> Setup {
             bind: bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
             port: config.port,
             bus_port,
-            announce_ip: some(&config.cluster_announce_ip),
-            node_timeout: config.cluster_node_timeout,
-            config_file: config.cluster_config_file.clone(),
-            require_full_coverage: config.cluster_require_full_coverage,
-            replica_validity_factor: config.cluster_replica_validity_factor,
-            replica_no_failover: config.cluster_replica_no_failover,
+            announce_ip: some(&config.cluster.announce_ip),
+            node_timeout: config.cluster.node_timeout,
+            config_file: config.cluster.config_file.clone(),
+            require_full_coverage: config.cluster.require_full_coverage,
+            replica_validity_factor: config.cluster.replica_validity_factor,
+            fast_failover: config.cluster.fast_failover,
+            busy_timeout: config.cluster.busy_timeout,
+            replica_no_failover: config.cluster.replica_no_failover,
             replica_ping_period: config.repl_ping_period,
             ..Config::default()
         },

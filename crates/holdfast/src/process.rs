@@ -48,7 +48,7 @@ fn title(config: &Config) -> String {
         0 if !process.unixsocket.is_empty() => process.unixsocket.clone(),
         port => format!("{first}:{port}"),
     };
-    let mode = if config.cluster_enabled { "[cluster]" } else { "" };
+    let mode = if config.cluster.enabled { "[cluster]" } else { "" };
     let title = process
         .face
         .title

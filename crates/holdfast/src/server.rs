@@ -147,7 +147,7 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
         Err(_) => Stages::ALL,
     };
     let post = Post::new();
-    let control = config.cluster_enabled.then(|| control::setup(&config, u64::from_le_bytes(seed)));
+    let control = config.cluster.enabled.then(|| control::setup(&config, u64::from_le_bytes(seed)));
     // Without it, growing is as fast as the system gives memory out.
     shell::allocator::keep_memory_ready();
     if let Some(setup) = &control {

@@ -113,7 +113,7 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
 impl Node {
     /// A node at rest.
     pub fn new(setup: Setup) -> Self {
-        let clustered = setup.config.cluster_enabled;
+        let clustered = setup.config.cluster.enabled;
         let databases = if clustered { 1 } else { setup.config.databases };
         let keyspace = Keyspace::new(databases, clustered, setup.secret);
         let clustering = clustered.then(|| Clustering::new(setup.control));

@@ -85,8 +85,8 @@ impl Process {
         let drawn = core.time + core.chance.between(core.mail.0, core.mail.1);
         let last = core.letters.entry((from, to)).or_default();
         *last = drawn.max(*last);
-        let (at, what) = (*last, Incoming::Mail(from, letter));
-        core.schedule(at, Happening::Deliver { process: to.0, life: None, what });
+        let (at, life) = (*last, self.life);
+        core.schedule(at, Happening::Letter { from, life, to, letter });
     }
 
     fn file(&mut self, ticket: Ticket, op: FileOp, core: &mut Core) {

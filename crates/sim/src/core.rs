@@ -6,7 +6,7 @@ use crate::network::{Flight, Holder, Link, Network, Packet, StreamId};
 use crate::process::Incoming;
 use crate::transcript::Entry;
 use crate::world::HostId;
-use machine::{Address, FileOp, Instant, Now, Ticket, UnixMicros};
+use machine::{Address, FileOp, Instant, Letter, Now, Ticket, UnixMicros};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -34,6 +34,8 @@ pub(crate) enum Happening {
     File { process: u32, life: u32, ticket: Ticket, op: FileOp },
     /// Something reaches a process.
     Deliver { process: u32, life: Option<u32>, what: Incoming },
+    /// Mail of one machine arrives at another, unless the life that sent it is over.
+    Letter { from: Address, life: u32, to: Address, letter: Letter },
     /// A connect has waited long enough.
     ConnectTimeout(StreamId),
 }

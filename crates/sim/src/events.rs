@@ -34,6 +34,13 @@ pub(crate) fn happen(what: Happening, core: &mut Core, processes: &mut [Process]
                 process.receive(what, core);
             }
         }
+        Happening::Letter { from, life, to, letter } => {
+            // Machines that write to one another share a process: mail ends with it.
+            let sent = processes.get(from.0 as usize).is_some_and(|sender| sender.life == life);
+            if let Some(process) = processes.get_mut(to.0 as usize).filter(|_| sent) {
+                process.receive(Incoming::Mail(from, letter), core);
+            }
+        }
         Happening::ConnectTimeout(stream) => {
             give_up_connect(stream, NetError::TimedOut, core, processes);
         }
@@ -64,6 +71,10 @@ fn arrive(flight: Flight, core: &mut Core, processes: &mut [Process]) {
     if !up {
         end.lost = true;
         return;
+    }
+    if end.holder == Holder::Vanished && matches!(packet, Packet::Syn) {
+        // To a kernel that started anew it is a call like any other.
+        end.holder = Holder::Nobody;
     }
     if end.holder == Holder::Vanished {
         // A kernel that started anew knows nothing of this stream, and says so.
@@ -108,6 +119,9 @@ fn accept_packet(
             }
         }
         Packet::Fin => end.finished = true,
+        Packet::Reset | Packet::Unknown if side == 0 && !end.heard_of() => {
+            return give_up_connect(stream, NetError::Reset, core, processes);
+        }
         Packet::Reset | Packet::Unknown => end.failed = Some(NetError::Reset),
     }
     tell(stream, side, core, processes);

@@ -211,9 +211,16 @@ impl World {
                 if end.host == host && end.holder == Holder::Vanished && end.lost {
                     end.holder = Holder::Closed;
                     self.core.transmit(stream, side, Packet::Unknown);
+                } else if end.host == host && end.holder == Holder::Nobody && end.lost {
+                    // A call that found nobody is repeated.
+                    end.lost = false;
+                    let packet = Packet::Syn;
+                    let call = Flight { stream, from: 1 - side, number: 0, packet };
+                    self.core.network.stalled.push(call);
                 }
             }
         }
+        self.retransmit();
     }
 
     /// Steps a host's wall clock by this many microseconds.

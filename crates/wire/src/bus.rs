@@ -67,6 +67,12 @@ pub mod packet_flag {
     pub const EXTENSIONS: u8 = 4;
 }
 
+/// Flags in the unused bytes of a gossip entry. Nodes of other makes send zero.
+pub mod gossip_flag {
+    /// The speaker holds evidence that the process is gone.
+    pub const GONE: u16 = 1;
+}
+
 /// Flags in the bytes that are ours.
 pub mod own_flag {
     /// This request for votes rests on evidence that the primary's process is gone.
@@ -146,6 +152,8 @@ pub struct Gossip {
     pub flags: u16,
     /// Clients' port without TLS.
     pub plain_port: u16,
+    /// See [`gossip_flag`].
+    pub own: u16,
 }
 
 /// A fact that newer nodes append to PING, PONG and MEET.

@@ -35,6 +35,10 @@ fn ip(index: usize) -> IpAddr {
 impl Rig {
     /// Six servers that do not know one another.
     pub(crate) fn apart(seed: u64) -> Self {
+        Self::apart_with(seed, true)
+    }
+
+    fn apart_with(seed: u64, fast_failover: bool) -> Self {
         let mut world = World::new(seed);
         let mut servers = Vec::new();
         let streams = Streams::default();
@@ -50,6 +54,7 @@ impl Rig {
                     port: 7000,
                     bus_port: 17000,
                     node_timeout: TIMEOUT,
+                    fast_failover,
                     ..Config::default()
                 };
                 Box::new(Cluster::new(Setup { config, seed, node: stub }))
@@ -62,7 +67,12 @@ impl Rig {
 
     /// Three primaries, each with a replica: server 3 of 0, 4 of 1, 5 of 2.
     pub(crate) fn formed(seed: u64) -> Self {
-        let mut rig = Self::apart(seed);
+        Self::formed_with(seed, true)
+    }
+
+    /// The same, with `cluster-fast-failover` as given.
+    pub(crate) fn formed_with(seed: u64, fast_failover: bool) -> Self {
+        let mut rig = Self::apart_with(seed, fast_failover);
         rig.wait("all began", Span::secs(5), |rig| {
             rig.servers.iter().all(|s| s.seen.borrow().topology.is_some())
         });

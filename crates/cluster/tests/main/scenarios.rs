@@ -1,6 +1,6 @@
 //! One fault at a time.
 
-use crate::rig::{BOUND, Rig};
+use crate::rig::{BOUND, Rig, TIMEOUT};
 use machine::Span;
 
 #[test]
@@ -23,6 +23,41 @@ fn a_killed_primary_is_replaced_in_time() {
         rig.restart(0);
         rig.wait("rejoin", Span::secs(10), |rig| rig.is_replica(0));
     }
+}
+
+/// Its system closes the links and refuses new ones: nobody waits for node-timeout.
+#[test]
+fn a_killed_primary_is_replaced_within_half_a_second() {
+    for seed in 0..4 {
+        let mut rig = Rig::formed(seed);
+        rig.kill(0);
+        rig.wait("takeover", Span::millis(500), |rig| rig.writer(0) == Some(3));
+        assert_eq!(rig.logged(1, "is gone"), 1);
+        assert_eq!(rig.logged(4, "Cluster state changed: fail"), 0);
+    }
+}
+
+#[test]
+fn a_killed_primary_is_not_replaced_before_node_timeout_where_that_is_off() {
+    let mut rig = Rig::formed_with(1, false);
+    rig.kill(0);
+    rig.run(Span::millis(TIMEOUT - 100));
+    assert_eq!(rig.writer(0), None);
+    rig.wait("takeover", BOUND, |rig| rig.writer(0) == Some(3));
+    assert_eq!(rig.logged(1, "is gone"), 0);
+}
+
+/// The links end, but calls are answered: by the process itself.
+#[test]
+fn a_primary_whose_links_are_reset_stays() {
+    let mut rig = Rig::formed(6);
+    for other in 1..6 {
+        let (a, b) = (rig.servers[0].host, rig.servers[other].host);
+        rig.world.reset(a, b);
+    }
+    rig.run(Span::secs(3));
+    assert_eq!(rig.writer(0), Some(0));
+    assert!((1..6).all(|other| rig.logged(other, "is gone") == 0));
 }
 
 #[test]
@@ -85,7 +120,7 @@ fn without_a_majority_nothing_is_written_and_nobody_promoted() {
 
 #[test]
 fn a_restart_keeps_name_epochs_and_slots() {
-    let mut rig = Rig::formed(5);
+    let mut rig = Rig::formed_with(5, false);
     let (id, before) = (rig.id(1), rig.conf(1));
     rig.kill(1);
     rig.run(Span::millis(300));

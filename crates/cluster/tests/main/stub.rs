@@ -93,7 +93,7 @@ impl Stub {
                 out.mail(from, Box::new(ToCluster::Applied { generation }));
             }
             ToNode::Lease(lease) => seen.lease = lease,
-            ToNode::Freeze { epoch } => {
+            ToNode::Freeze { epoch, .. } => {
                 self.frozen = true;
                 seen.freezes += 1;
                 let offset = seen.offset;

@@ -22,7 +22,14 @@ impl Node {
                 clustering.tell(ToCluster::Applied { generation }, out);
             }
             ToNode::Lease(lease) => clustering.lease = lease,
-            ToNode::Freeze { epoch } => self.freeze(epoch, now, out),
+            ToNode::Freeze { epoch, to_the_end } => {
+                let open = self.replication.link.as_ref().is_some_and(|link| link.conn().is_some());
+                if to_the_end && open && !clustering.frozen {
+                    clustering.draining = Some(epoch);
+                } else {
+                    self.freeze(epoch, now, out);
+                }
+            }
             ToNode::Thaw => self.thaw(out),
             ToNode::Follow { ip, port, .. } => {
                 self.thaw(out);
@@ -52,12 +59,21 @@ impl Node {
         }
         if let Some(clustering) = &mut self.clustering {
             clustering.frozen = true;
+            clustering.draining = None;
             clustering.tell(ToCluster::Frozen { epoch, offset, data_age_ms }, out);
+        }
+    }
+
+    /// The stream has been read to its end.
+    pub(crate) fn drained(&mut self, now: Now, out: &mut Out) {
+        if let Some(epoch) = self.clustering.as_mut().and_then(|clustering| clustering.draining) {
+            self.freeze(epoch, now, out);
         }
     }
 
     fn thaw(&mut self, out: &mut Out) {
         let Some(clustering) = &mut self.clustering else { return };
+        clustering.draining = None;
         if std::mem::take(&mut clustering.frozen)
             && let Some(conn) = self.replication.link.as_ref().and_then(|link| link.conn())
         {
@@ -80,6 +96,9 @@ impl Node {
     /// Tells the control plane how replication stands.
     pub(crate) fn tell_state(&mut self, now: Now, out: &mut Out) {
         if self.persist.loading.is_some() {
+            if let Some(clustering) = &self.clustering {
+                clustering.tell(ToCluster::Loading, out);
+            }
             return;
         }
         let data_age_ms = self.data_age(now);

@@ -25,6 +25,8 @@ pub(crate) struct Clustering {
     numbers: u64,
     /// Nothing more of the primary's stream may be applied.
     pub(crate) frozen: bool,
+    /// The election for which the stream is being read to its end.
+    draining: Option<u64>,
     /// Clients that have written in this turn.
     pub(crate) writers: Vec<ConnId>,
 }
@@ -43,6 +45,7 @@ impl Clustering {
             asked: Vec::new(),
             numbers: 0,
             frozen: false,
+            draining: None,
             writers: Vec::new(),
         }
     }

@@ -68,7 +68,7 @@ impl Node {
                 None => return Ok(()),
             }
         };
-        let reads_when_down = self.config.cluster_allow_reads_when_down;
+        let reads_when_down = self.config.cluster.allow_reads_when_down;
         Ok(clustering.admit(row, slot, session, now, reads_when_down)?)
     }
 

@@ -46,30 +46,14 @@ pub struct Config {
     pub appendonly: bool,
     /// `dbfilename`.
     pub dbfilename: String,
-    /// `cluster-enabled`.
-    pub cluster_enabled: bool,
-    /// `cluster-config-file`.
-    pub cluster_config_file: String,
-    /// `cluster-node-timeout`, in milliseconds.
-    pub cluster_node_timeout: u64,
-    /// `cluster-port`; 0: `port` + 10000.
-    pub cluster_port: u16,
-    /// `cluster-announce-ip`.
-    pub cluster_announce_ip: String,
-    /// `cluster-require-full-coverage`.
-    pub cluster_require_full_coverage: bool,
-    /// `cluster-allow-reads-when-down`.
-    pub cluster_allow_reads_when_down: bool,
-    /// `cluster-replica-validity-factor`.
-    pub cluster_replica_validity_factor: u64,
-    /// `cluster-replica-no-failover`.
-    pub cluster_replica_no_failover: bool,
     /// `replicaof`: host and port; empty: a primary.
     pub replicaof: String,
     /// `masteruser`.
     pub masteruser: String,
     /// `masterauth`.
     pub masterauth: String,
+    /// Cluster mode.
+    pub cluster: Cluster,
     /// What is about replicas and their syncs.
     pub repl: Repl,
     /// `replica-read-only`.
@@ -94,6 +78,51 @@ pub struct Config {
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
     pub kept: BTreeMap<&'static str, String>,
+}
+
+/// Cluster mode.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// `cluster-enabled`.
+    pub enabled: bool,
+    /// `cluster-config-file`.
+    pub config_file: String,
+    /// `cluster-node-timeout`, in milliseconds.
+    pub node_timeout: u64,
+    /// `cluster-port`; 0: `port` + 10000.
+    pub port: u16,
+    /// `cluster-announce-ip`.
+    pub announce_ip: String,
+    /// `cluster-require-full-coverage`.
+    pub require_full_coverage: bool,
+    /// `cluster-allow-reads-when-down`.
+    pub allow_reads_when_down: bool,
+    /// `cluster-replica-validity-factor`.
+    pub replica_validity_factor: u64,
+    /// `cluster-replica-no-failover`.
+    pub replica_no_failover: bool,
+    /// `cluster-fast-failover`.
+    pub fast_failover: bool,
+    /// `cluster-busy-timeout`, in milliseconds; 0: four times `cluster-node-timeout`.
+    pub busy_timeout: u64,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Cluster {
+            enabled: false,
+            config_file: String::from("nodes.conf"),
+            node_timeout: 15_000,
+            port: 0,
+            announce_ip: String::new(),
+            require_full_coverage: true,
+            allow_reads_when_down: false,
+            replica_validity_factor: 10,
+            replica_no_failover: false,
+            fast_failover: true,
+            busy_timeout: 0,
+        }
+    }
 }
 
 /// Settings about replicas and their syncs.
@@ -331,18 +360,10 @@ impl Default for Config {
             save: String::from("3600 1 300 100 60 10000"),
             appendonly: false,
             dbfilename: String::from("dump.rdb"),
-            cluster_enabled: false,
-            cluster_config_file: String::from("nodes.conf"),
-            cluster_node_timeout: 15_000,
-            cluster_port: 0,
-            cluster_announce_ip: String::new(),
-            cluster_require_full_coverage: true,
-            cluster_allow_reads_when_down: false,
-            cluster_replica_validity_factor: 10,
-            cluster_replica_no_failover: false,
             replicaof: String::new(),
             masteruser: String::new(),
             masterauth: String::new(),
+            cluster: Cluster::default(),
             repl: Repl::default(),
             replica_read_only: true,
             replica_serve_stale_data: true,

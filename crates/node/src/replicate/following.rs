@@ -301,6 +301,7 @@ impl Node {
         if self.replication.incoming.as_ref().is_some_and(|incoming| !incoming.is_switched()) {
             self.abandon_incoming(out);
         }
+        self.drained(now, out);
     }
 
     /// The gates that a replica's role closes.

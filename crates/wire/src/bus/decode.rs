@@ -176,6 +176,7 @@ fn gossip(entry: &[u8]) -> Result<Gossip, BusError> {
         bus_port: u16_at(entry, 96),
         flags: u16_at(entry, 98),
         plain_port: u16_at(entry, 100),
+        own: u16_at(entry, 102),
     })
 }
 

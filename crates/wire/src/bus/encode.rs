@@ -112,6 +112,7 @@ fn put_gossip(entry: &Gossip, out: &mut Vec<u8>) {
     put(&mut bytes, 96, &entry.bus_port.to_be_bytes());
     put(&mut bytes, 98, &entry.flags.to_be_bytes());
     put(&mut bytes, 100, &entry.plain_port.to_be_bytes());
+    put(&mut bytes, 102, &entry.own.to_be_bytes());
     out.extend_from_slice(&bytes);
 }
 

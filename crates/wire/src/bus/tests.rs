@@ -43,6 +43,7 @@ fn gossip(digit: u8, number: u32) -> Gossip {
         bus_port: 17,
         flags: flag::PFAIL,
         plain_port: 3,
+        own: 1,
     }
 }
 

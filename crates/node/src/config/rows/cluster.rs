@@ -11,13 +11,13 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Bool,
         "no",
         Access::Mutable,
-        slot!(cluster_allow_reads_when_down),
+        slot!(cluster.allow_reads_when_down),
     ),
     ignored("cluster-allow-replica-migration", Kind::Bool, "yes", Access::Mutable),
     ignored("cluster-announce-bus-port", Kind::Int(0, 65535), "0", Access::Mutable),
     ignored("cluster-announce-hostname", Kind::Text, "", Access::Mutable),
     ignored("cluster-announce-human-nodename", Kind::Text, "", Access::Mutable),
-    obeyed("cluster-announce-ip", Kind::Text, "", Access::Fixed, slot!(cluster_announce_ip)),
+    obeyed("cluster-announce-ip", Kind::Text, "", Access::Fixed, slot!(cluster.announce_ip)),
     ignored("cluster-announce-port", Kind::Int(0, 65535), "0", Access::Mutable),
     ignored("cluster-announce-tls-port", Kind::Int(0, 65535), "0", Access::Mutable),
     obeyed(
@@ -25,9 +25,17 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Text,
         "nodes.conf",
         Access::Fixed,
-        slot!(cluster_config_file),
+        slot!(cluster.config_file),
     ),
-    obeyed("cluster-enabled", Kind::Bool, "no", Access::Fixed, slot!(cluster_enabled)),
+    obeyed("cluster-enabled", Kind::Bool, "no", Access::Fixed, slot!(cluster.enabled)),
+    obeyed("cluster-fast-failover", Kind::Bool, "yes", Access::Fixed, slot!(cluster.fast_failover)),
+    obeyed(
+        "cluster-busy-timeout",
+        Kind::Int(0, INT),
+        "0",
+        Access::Fixed,
+        slot!(cluster.busy_timeout),
+    ),
     ignored("cluster-link-sendbuf-limit", Kind::Memory(0, MEMORY), "0", Access::Mutable),
     ignored("cluster-migration-barrier", Kind::Int(0, INT), "1", Access::Mutable),
     obeyed(
@@ -35,9 +43,9 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Int(1, INT),
         "15000",
         Access::Fixed,
-        slot!(cluster_node_timeout),
+        slot!(cluster.node_timeout),
     ),
-    obeyed("cluster-port", Kind::Int(0, 65535), "0", Access::Fixed, slot!(cluster_port)),
+    obeyed("cluster-port", Kind::Int(0, 65535), "0", Access::Fixed, slot!(cluster.port)),
     ignored(
         "cluster-preferred-endpoint-type",
         Kind::Enum(&["ip", "hostname", "unknown-endpoint"]),
@@ -49,7 +57,7 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Bool,
         "no",
         Access::Fixed,
-        slot!(cluster_replica_no_failover),
+        slot!(cluster.replica_no_failover),
     )
     .or("cluster-slave-no-failover"),
     obeyed(
@@ -57,7 +65,7 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Int(0, INT),
         "10",
         Access::Fixed,
-        slot!(cluster_replica_validity_factor),
+        slot!(cluster.replica_validity_factor),
     )
     .or("cluster-slave-validity-factor"),
     obeyed(
@@ -65,6 +73,6 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Bool,
         "yes",
         Access::Fixed,
-        slot!(cluster_require_full_coverage),
+        slot!(cluster.require_full_coverage),
     ),
 ];

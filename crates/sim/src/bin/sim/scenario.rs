@@ -163,6 +163,18 @@ impl Scenario {
                     d.restart(number(word, count)?);
                 }
             }
+            ["lose", server, file] => {
+                let host = d.servers[number(server, count)?].host;
+                d.world.remove_file(host, file);
+            }
+            ["stall", server] => {
+                let node = d.servers[number(server, count)?].node;
+                d.world.pause(node);
+            }
+            ["unstall", server] => {
+                let node = d.servers[number(server, count)?].node;
+                d.world.resume(node);
+            }
             ["stop", server] => d.pause(number(server, count)?),
             ["continue", server] => d.resume(number(server, count)?),
             ["crash", server] => d.crash(number(server, count)?),

@@ -68,9 +68,12 @@ impl Settings {
             bind: ip(number).to_string(),
             port: PORT,
             save: self.save.clone(),
-            cluster_enabled: true,
-            cluster_node_timeout: self.node_timeout,
-            cluster_require_full_coverage: self.full_coverage,
+            cluster: node::config::Cluster {
+                enabled: true,
+                node_timeout: self.node_timeout,
+                require_full_coverage: self.full_coverage,
+                ..node::config::Cluster::default()
+            },
             repl_backlog_size: self.backlog,
             // As `up` has it.
             repl: Repl { diskless_delay: 0, ..Repl::default() },

@@ -31,6 +31,9 @@ struct Total {
     lost: u64,
     seeds_with_losses: u64,
     longest_ms: u64,
+    /// The seed that took longest to heal, and the one that lost most.
+    slowest: u64,
+    most_lost: (u64, u64),
     virtual_secs: u64,
 }
 
@@ -91,7 +94,7 @@ fn play(options: &Options, swarm: &Mutex<Swarm>, begun: Instant) {
         }
         match outcome {
             Ok(figures) => {
-                swarm.total.add(&figures);
+                swarm.total.add(seed, &figures);
                 swarm.progress(options, begun);
             }
             Err(why) => {
@@ -138,7 +141,11 @@ impl Swarm {
 }
 
 impl Total {
-    fn add(&mut self, figures: &Figures) {
+    fn add(&mut self, seed: u64, figures: &Figures) {
+        if figures.healing.as_millis() > self.longest_ms {
+            self.slowest = seed;
+        }
+        self.most_lost = self.most_lost.max((figures.lost, seed));
         self.seeds += 1;
         self.acknowledged += figures.acknowledged;
         self.lost += figures.lost;
@@ -150,13 +157,15 @@ impl Total {
     fn line(&self) -> String {
         format!(
             "{} seeds, {} virtual s, {} writes acknowledged, {} lost in {} seeds with cuts or \
-             crashes, all served after at most {} ms",
+             crashes (most in {}), all served after at most {} ms (seed {})",
             self.seeds,
             self.virtual_secs,
             self.acknowledged,
             self.lost,
             self.seeds_with_losses,
-            self.longest_ms
+            self.most_lost.1,
+            self.longest_ms,
+            self.slowest
         )
     }
 }
