@@ -338,7 +338,7 @@ impl<M: Machine> Driver<M> {
                     self.conns.retire(conn);
                 }
                 Later::Drained(conn) => {
-                    if self.conns.get(conn).is_some() {
+                    if self.conns.get(conn).is_some_and(|conn| !conn.dropped) {
                         self.call(Event::Drained { conn });
                     }
                 }

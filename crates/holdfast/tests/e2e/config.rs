@@ -13,6 +13,8 @@ const MORE: &[&str] = &[
     "bgsave-cpulist",
     "bio-cpulist",
     "cluster-announce-human-nodename",
+    "cluster-busy-timeout",
+    "cluster-fast-failover",
     "locale-collate",
     "replica-accept-empty-primary",
     "server-cpulist",
