@@ -8,6 +8,7 @@ use crate::health::Health;
 use crate::lease::Grants;
 use crate::link::Links;
 use crate::mail::{ToCluster, ToNode};
+use crate::manual::Manual;
 use crate::members::{Member, Members, Place};
 use crate::picture::Picture;
 use crate::slots::Slots;
@@ -33,13 +34,12 @@ pub struct Cluster {
     pub(crate) voice: Voice,
     pub(crate) picture: Picture,
     pub(crate) election: Election,
+    pub(crate) manual: Manual,
     pub(crate) grants: Grants,
     pub(crate) health: Health,
     pub(crate) clock: Clock,
     /// What the node says of its data.
     pub(crate) data: Data,
-    /// The primary the node was last told to replicate, and where.
-    pub(crate) followed: Option<(NodeId, Place)>,
 }
 
 /// Regular work.
@@ -100,11 +100,11 @@ impl Cluster {
             voice: Voice::new(boot),
             picture: Picture::default(),
             election: Election::default(),
+            manual: Manual::default(),
             grants: Grants::default(),
             health: Health::default(),
             clock: Clock::default(),
             data: Data::default(),
-            followed: None,
         }
     }
 
@@ -144,7 +144,7 @@ impl Cluster {
         if core::mem::take(&mut self.election.due) {
             self.elect(now, out);
         }
-        self.take_over(out);
+        self.take_over(now, out);
         self.reconsider_hollow(now, out);
         if self.health.dirty {
             self.update_state(now, out);
@@ -171,7 +171,9 @@ impl Cluster {
                 self.hollow_told(empty);
                 self.data = Data { offset, age: data_age_ms, told: now.mono, said: now.mono };
                 self.members.me_mut().offset = offset;
+                self.advance_manual(now, out);
             }
+            ToCluster::PausedAt { offset } => self.paused_at(now, offset, out),
             ToCluster::Loading => self.data.said = now.mono,
             ToCluster::Command { number, words, empty } => {
                 self.command(now, number, &words, empty, out);
@@ -184,6 +186,8 @@ impl Cluster {
             self.clock.soon = None;
             self.search(now, out);
             self.ask_missing(now, out);
+            self.tick_manual(now, out);
+            self.ask_position(out);
             self.election.due = true;
         }
         if self.clock.next.is_some_and(|at| at <= now.mono) {

@@ -71,6 +71,11 @@ impl Cluster {
             (b"replicate", [id]) => self.replicate(now, id, empty, out),
             (b"forget", [id]) => self.forget(now, id, out),
             (b"set-config-epoch", [epoch]) => self.set_config_epoch(epoch, out),
+            (b"failover", [] | [_]) => {
+                let option = arguments.first().map(|word| word.to_ascii_lowercase());
+                let done = self.fail_over(now, &option.unwrap_or_default(), out);
+                done.map_err(String::from).and_then(|()| ok())
+            }
             (b"bumpepoch", []) => Ok(self.bump_epoch(out)),
             (b"saveconfig", []) => {
                 self.store.dirty = true;
@@ -80,7 +85,7 @@ impl Cluster {
                 let key = self.named(id)?;
                 Ok(format!(":{}", self.count_reports(now, key)))
             }
-            (b"reset", [] | [_]) => self.reset(arguments.first(), empty, out),
+            (b"reset", [] | [_]) => self.reset(now, arguments.first(), empty, out),
             _ => {
                 let name = lossy(words.first().map(Vec::as_slice).unwrap_or_default());
                 Err(format!(
@@ -222,7 +227,7 @@ impl Cluster {
         format!("+BUMPED {epoch}")
     }
 
-    fn reset(&mut self, how: Option<&Vec<u8>>, empty: bool, out: &mut Out) -> Answer {
+    fn reset(&mut self, now: Now, how: Option<&Vec<u8>>, empty: bool, out: &mut Out) -> Answer {
         let hard = match how.map(|word| word.to_ascii_lowercase()).as_deref() {
             None | Some(b"soft") => false,
             Some(b"hard") => true,
@@ -232,7 +237,7 @@ impl Cluster {
             return Err("CLUSTER RESET can't be called with master nodes containing keys".into());
         }
         if self.members.me_mut().become_primary() {
-            self.followed = None;
+            self.picture.followed = None;
             self.tell(crate::mail::ToNode::Promote, out);
         }
         for slot in 0..SLOTS as u16 {
@@ -251,6 +256,7 @@ impl Cluster {
             out.log(Level::Notice, format_args!("Node hard reset, now I'm {id}"));
         }
         self.election.reset();
+        self.end_manual(now, out);
         self.revoke_lease(out);
         self.changed_config();
         ok()

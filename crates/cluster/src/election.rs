@@ -93,12 +93,12 @@ impl Election {
 /// The candidate.
 impl Cluster {
     fn may_elect(&self, now: Now) -> bool {
+        let manual = self.manual.is_ready();
         let dead = |(key, primary): (Key, &crate::members::Member)| {
-            primary.slots > 0 && (primary.is(flag::FAIL) || self.is_surely_gone(now, key))
+            let over = primary.is(flag::FAIL) || self.is_surely_gone(now, key);
+            primary.slots > 0 && (over && !self.config.replica_no_failover || manual)
         };
-        !self.config.replica_no_failover
-            && self.members.me().is_replica()
-            && self.members.my_primary().is_some_and(dead)
+        self.members.me().is_replica() && self.members.my_primary().is_some_and(dead)
     }
 
     /// Goes on with the election as far as it can.
@@ -138,7 +138,7 @@ impl Cluster {
 
     fn data_is_fresh(&mut self, now: Now, out: &mut Out) -> bool {
         let factor = self.config.replica_validity_factor;
-        if factor == 0 {
+        if factor == 0 || self.manual.is_ready() {
             return true;
         }
         let since_told = now.mono.since(self.data.told).as_millis();
@@ -173,6 +173,9 @@ impl Cluster {
     fn schedule(&mut self, now: Now, out: &mut Out) {
         if !self.data_is_fresh(now, out) {
             return;
+        }
+        if self.manual.is_ready() {
+            return self.delay(now, 0, 0, out);
         }
         if let Some((key, _)) = self.members.my_primary()
             && self.is_surely_gone(now, key)
@@ -278,7 +281,7 @@ impl Cluster {
         if self.members.my_primary().is_some_and(|(_, primary)| !primary.is(flag::FAIL)) {
             // Voters of other makes vote without FAIL then; those of ours look at their evidence.
             packet.header.packet_flags[0] |= packet_flag::FORCE_ACK;
-            if let Some(own) = &mut packet.header.own {
+            if let Some(own) = packet.header.own.as_mut().filter(|_| !self.manual.is_ready()) {
                 own.flags |= own_flag::GONE;
             }
         }
@@ -301,6 +304,15 @@ impl Cluster {
         }
     }
 
+    /// Takes our primary's place without asking anybody.
+    pub(crate) fn seize(&mut self, now: Now) {
+        let epoch = self.store.epochs.current.max(self.members.max_epoch()) + 1;
+        self.store.epochs.current = epoch;
+        self.election.epoch = epoch;
+        self.election.due = true;
+        self.win(now);
+    }
+
     fn win(&mut self, now: Now) {
         let epoch = self.election.epoch;
         let Some((old, _)) = self.members.my_primary() else { return };
@@ -311,7 +323,7 @@ impl Cluster {
         for slot in slots.iter() {
             self.slots.set(slot, Some(me), &mut self.members);
         }
-        self.followed = None;
+        self.picture.followed = None;
         self.election.won = Some(epoch);
         self.election.stage = Stage::Idle;
         self.election.frozen = false;
@@ -320,7 +332,7 @@ impl Cluster {
     }
 
     /// Tells the node and the log of a victory.
-    pub(crate) fn take_over(&mut self, out: &mut Out) {
+    pub(crate) fn take_over(&mut self, now: Now, out: &mut Out) {
         let Some(epoch) = self.election.won.take() else { return };
         out.log(Level::Warning, format_args!("Failover election won: I'm the new master."));
         out.log(
@@ -328,6 +340,7 @@ impl Cluster {
             format_args!("configEpoch set to {epoch} after successful failover"),
         );
         self.tell(ToNode::Promote, out);
+        self.end_manual(now, out);
     }
 
     /// This attempt has failed; the next comes with a new epoch.

@@ -15,6 +15,7 @@ impl Cluster {
     pub(crate) fn cron(&mut self, now: Now, out: &mut Out) {
         self.clock.iteration += 1;
         self.look_at_data(now, out);
+        self.tick_manual(now, out);
         self.clock.forgotten.retain(|_, until| now.mono < *until);
         for key in self.members.keys() {
             self.reconnect(now, key, out);
@@ -27,7 +28,7 @@ impl Cluster {
             self.look_after(now, key, out);
         }
         let target = self.members.my_primary().map(|(_, m)| (m.id, m.place.clone()));
-        if target.is_some() && target != self.followed {
+        if target.is_some() && target != self.picture.followed {
             // Its address was not known before.
             self.send_follow(out);
         }
@@ -103,7 +104,9 @@ impl Cluster {
             let voter = leasing && member.is_voter();
             let share = if voter { 4 } else { 2 };
             let quiet = now.mono.since(member.times.pong).0 > timeout.0 / share;
-            if quiet || voter && self.grants.is_missing(key) {
+            // A replica may be a voter before long.
+            let unheard = leasing && !self.grants.has_acknowledged(key);
+            if quiet || unheard || voter && self.grants.is_missing(key) {
                 self.touch(now, conn, Touch::Ping, 0, out);
             }
             return;

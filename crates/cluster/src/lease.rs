@@ -71,6 +71,11 @@ impl Grants {
         self.acknowledged.clear();
     }
 
+    /// Whether this one has acknowledged our claim.
+    pub(crate) fn has_acknowledged(&self, who: Key) -> bool {
+        self.acknowledged.contains(&who)
+    }
+
     /// Whether to ask this one again soon.
     pub(crate) fn is_missing(&self, from: Key) -> bool {
         self.refused.contains(&from) || !self.granted.contains_key(&from)
@@ -106,7 +111,7 @@ impl Cluster {
             return;
         }
         let missing = |(key, member): &(Key, &crate::members::Member)| {
-            member.is_voter() && member.times.ping_sent.is_none() && self.grants.is_missing(*key)
+            member.times.ping_sent.is_none() && self.grants.is_missing(*key)
         };
         let conns: Vec<ConnId> =
             self.members.others().filter(missing).filter_map(|(_, m)| m.conn()).collect();

@@ -23,6 +23,7 @@ mod hollow;
 mod lease;
 mod link;
 pub mod mail;
+mod manual;
 mod members;
 mod nodes_conf;
 mod picture;

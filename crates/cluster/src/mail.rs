@@ -28,6 +28,12 @@ pub enum ToNode {
     },
     /// The election is over without us: apply the primary's stream again.
     Thaw,
+    /// Hold back whatever writes, expiry and heartbeats too, and answer [`ToCluster::PausedAt`].
+    PauseWrites,
+    /// Let writers go on.
+    ResumeWrites,
+    /// Send a [`ToCluster::State`] now.
+    Tell,
     /// Replicate from there. The slots' owner is another node.
     Follow {
         /// The primary.
@@ -65,6 +71,11 @@ pub enum ToCluster {
         /// How long ago the link to the primary last carried anything, in milliseconds; `None`
         /// when this node never had the primary's data.
         data_age_ms: Option<u64>,
+    },
+    /// The answer to [`ToNode::PauseWrites`].
+    PausedAt {
+        /// Position of the stream, which nothing moves any more.
+        offset: u64,
     },
     /// Sent instead of [`ToCluster::State`] while data is being loaded.
     Loading,

@@ -1,8 +1,9 @@
 //! The picture the node serves by.
 
+use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::mail::ToNode;
-use crate::members::{Key, Member};
+use crate::members::{Key, Member, Place};
 use crate::topology::{NOBODY, NodeView, Topology};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -11,12 +12,14 @@ use machine::{Now, Out, UnixMicros};
 use wire::bus::flag;
 use wire::slot::SLOTS;
 
-/// Which pictures were sent and which are served.
+/// What the node was told, and what of that it serves.
 #[derive(Debug, Default)]
 pub(crate) struct Picture {
     generation: u64,
     pub(crate) applied: u64,
     pub(crate) dirty: bool,
+    /// The primary the node was last told to replicate, and where.
+    pub(crate) followed: Option<(NodeId, Place)>,
 }
 
 impl Picture {

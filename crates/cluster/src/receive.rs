@@ -27,6 +27,7 @@ impl Cluster {
         self.links.said_by(conn, NodeId(header.sender));
         if let Some(key) = sender {
             self.heard(now, key, &header, out);
+            self.pause_seen(now, key, &header, out);
         }
         match (body, sender) {
             (Body::Touch { touch, gossip, .. }, _) => {
@@ -40,14 +41,15 @@ impl Cluster {
             }
             (Body::AuthRequest, Some(key)) => self.consider_vote(now, key, &header, out),
             (Body::AuthAck, Some(key)) => self.vote_in(now, key, &header),
+            (Body::ManualStart, Some(key)) => self.asked_to_pause(now, key, out),
             (Body::Update { config_epoch, name, slots }, Some(_)) => {
                 self.update_in(now, NodeId(name), config_epoch, &slots, out);
             }
             (Body::Unknown(kind), _) => {
                 out.log(Level::Warning, format_args!("Received unknown packet type: {kind}"));
             }
-            // Messages to subscribers and manual failovers are not ours yet; and nothing of this
-            // is taken from strangers.
+            // Messages to subscribers are not ours yet; and nothing of this is taken from
+            // strangers.
             _ => {}
         }
     }
@@ -171,6 +173,8 @@ impl Cluster {
                 // An unknown primary's name is kept back until gossip brings it.
                 let known = self.members.key(primary).is_some();
                 let Some(member) = self.members.get_mut(key) else { return };
+                // What we voted about has come true; should it be a primary again, it is a new one.
+                member.trust.voted = None;
                 if was_primary || known && member.primary != Some(primary) {
                     member.become_replica(Some(primary).filter(|_| known));
                     self.changed_config();

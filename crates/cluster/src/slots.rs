@@ -125,6 +125,7 @@ impl Cluster {
                 self.withhold_from(now, sender, owner);
                 self.slots.set(slot, Some(sender), &mut self.members);
                 self.changed_config();
+                self.store.claimed = self.store.target();
             }
         }
         let stripped = self.members.get(ours).is_some_and(|owner| owner.slots == 0);
@@ -168,6 +169,8 @@ impl Cluster {
         // Slots are closed in the node before it hears whom to follow.
         self.publish(now, out);
         self.send_follow(out);
+        // Writers that were held back go on only now: to where the slots are.
+        self.end_manual(now, out);
     }
 
     /// Tells the node whom to replicate.
@@ -181,7 +184,7 @@ impl Cluster {
             ip: primary.place.ip.clone(),
             port: primary.place.port,
         };
-        self.followed = Some((primary.id, primary.place.clone()));
+        self.picture.followed = Some((primary.id, primary.place.clone()));
         self.tell(letter, out);
     }
 }

@@ -44,6 +44,8 @@ pub(crate) struct Store {
     version: u64,
     /// The version the file holds.
     pub(crate) saved: u64,
+    /// The version that holds the last change of a slot's owner.
+    pub(crate) claimed: u64,
     /// The newest epoch the file holds: none above it is spoken of.
     pub(crate) durable_epoch: u64,
 }
@@ -54,9 +56,9 @@ impl Store {
         self.version + u64::from(self.dirty)
     }
 
-    /// Whether the file does not hold the present state.
+    /// Whether the file does not hold who owns which slot by now.
     pub(crate) fn is_behind(&self) -> bool {
-        self.target() > self.saved
+        self.claimed > self.saved
     }
 
     fn awaits(&self) -> Option<Ticket> {

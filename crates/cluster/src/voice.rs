@@ -175,7 +175,7 @@ impl Cluster {
             own: Some(Own { boot: self.voice.boot, flags: own_flags, ..Own::default() }),
             flags: role | kept,
             down: !self.health.ok,
-            packet_flags: [0; 3],
+            packet_flags: [self.manual.flags(), 0, 0],
         }
     }
 

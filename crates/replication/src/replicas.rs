@@ -3,6 +3,7 @@
 use crate::backlog::{Backlog, Piece};
 use crate::identity::{Identity, ReplicationId};
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use machine::{ConnId, Instant, Out, Span};
@@ -10,6 +11,9 @@ use wire::number;
 
 /// A replica is handed no more than this many bytes ahead of what its socket took.
 const AHEAD: usize = 1 << 20;
+
+/// A host name has no more bytes.
+const LONGEST_NAME: usize = 255;
 
 /// What a primary knows of one replica.
 #[derive(Clone, Debug)]
@@ -38,6 +42,8 @@ pub struct Replica {
     pub asked: Instant,
     /// It wants a snapshot and no stream.
     pub snapshot_only: bool,
+    /// It wants a snapshot without keys: for the functions, or for the stream alone.
+    pub keyless: bool,
     /// It asked by SYNC: it never says how far it is.
     pub mute: bool,
     /// Bytes of its snapshot that waited for it when last looked at.
@@ -75,7 +81,7 @@ impl Stage {
 }
 
 /// The answer to REPLCONF.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// `+OK`.
     Ok,
@@ -84,7 +90,7 @@ pub enum Answer {
     /// The primary asks for a position: `REPLCONF ACK` goes back.
     Acknowledge,
     /// An error of this text.
-    Error(&'static str),
+    Error(String),
 }
 
 /// The answer to PSYNC.
@@ -108,7 +114,7 @@ impl Replicas {
     pub fn replconf(&mut self, conn: ConnId, words: &[&[u8]], now: Instant) -> Answer {
         let mut answer = Answer::Ok;
         for pair in words.chunks(2) {
-            let [word, value] = pair else { return Answer::Error("ERR syntax error") };
+            let [word, value] = pair else { return Answer::Error("ERR syntax error".into()) };
             match word.to_ascii_lowercase().as_slice() {
                 b"ack" | b"fack" => {
                     self.acknowledge(conn, word, value, now);
@@ -131,13 +137,20 @@ impl Replicas {
         word: &[u8],
         value: &[u8],
         now: Instant,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), String> {
+        const NUMBER: &str = "ERR value is not an integer or out of range";
         let replica = self.by_conn.entry(conn).or_insert_with(|| Replica::new(now));
         match word {
             b"listening-port" => {
                 replica.port = number::parse_i64(value)
                     .and_then(|port| u16::try_from(port).ok())
-                    .ok_or("ERR value is not an integer or out of range")?;
+                    .ok_or(NUMBER)?;
+            }
+            b"ip-address" if value.len() > LONGEST_NAME => {
+                let len = value.len();
+                return Err(format!(
+                    "ERR REPLCONF ip-address provided by replica instance is too long: {len} bytes"
+                ));
             }
             b"ip-address" => replica.ip = Some(String::from_utf8_lossy(value).into_owned()),
             b"capa" => match value.to_ascii_lowercase().as_slice() {
@@ -146,9 +159,25 @@ impl Replicas {
                 b"holdfast" => replica.holdfast = true,
                 _ => {}
             },
-            b"rdb-only" => replica.snapshot_only = number::parse_i64(value) == Some(1),
-            b"version" | b"rdb-filter-only" => {}
-            _ => return Err("ERR Unrecognized REPLCONF option"),
+            b"rdb-only" => match number::parse_i64(value).ok_or(NUMBER)? {
+                flag @ 0..=1 => replica.snapshot_only = flag == 1,
+                _ => return Err("ERR value is out of range, value must between 0 and 1".into()),
+            },
+            b"rdb-filter-only" => {
+                replica.keyless = true;
+                let mut words = value.split(|byte| *byte == b' ');
+                let known =
+                    |word: &[u8]| word.is_empty() || word.eq_ignore_ascii_case(b"functions");
+                if let Some(word) = words.find(|word| !known(word)) {
+                    let word = String::from_utf8_lossy(word);
+                    return Err(format!("ERR Unsupported rdb-filter-only option: {word}"));
+                }
+            }
+            b"version" => {}
+            word => {
+                let word = String::from_utf8_lossy(word);
+                return Err(format!("ERR Unrecognized REPLCONF option: {word}"));
+            }
         }
         Ok(())
     }
@@ -348,6 +377,7 @@ impl Replica {
             heard: now,
             asked: now,
             snapshot_only: false,
+            keyless: false,
             mute: false,
             queued: 0,
         }

@@ -21,6 +21,7 @@ mod stages;
 
 pub(crate) use client::Client;
 pub(crate) use options::Options;
+pub(crate) use peers::{cached_valkey, on_path};
 pub(crate) use pin::on_server_core;
 pub(crate) use server::{Program, Server};
 

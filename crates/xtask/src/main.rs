@@ -6,6 +6,7 @@
 mod bench;
 mod conformance;
 mod docs;
+mod relay;
 mod scenes;
 mod soak;
 mod test;

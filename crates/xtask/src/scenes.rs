@@ -10,7 +10,6 @@ mod follow;
 mod play;
 mod prove;
 mod pty;
-mod relay;
 mod stage;
 mod throughput;
 mod typed;

@@ -5,8 +5,16 @@
 //!
 //! `clients`: ten thousand clients connect, are told of, and leave; none of it may keep anybody
 //! waiting for more than five milliseconds.
+//!
+//! `--pairs`: chains of our server, Redis and Valkey, in [`pairs`].
 
+mod alike;
+mod chain;
 mod crowd;
+mod member;
+mod pairs;
+mod talk;
+mod writer;
 
 use crate::bench::{Client, Program, Server, on_server_core};
 use anyhow::{Context, Result, bail};
@@ -41,6 +49,15 @@ pub(crate) struct Options {
     /// How many clients there are
     #[arg(long, default_value_t = 10_000)]
     clients: usize,
+    /// Chains of our server, Redis and Valkey, instead of a case
+    #[arg(long)]
+    pairs: bool,
+    /// With `--pairs`: only the chains whose name contains this, such as `redis>holdfast`
+    #[arg(long, value_name = "PART", default_value = "")]
+    only: String,
+    /// With `--pairs`: snapshots are sent from a file
+    #[arg(long)]
+    by_file: bool,
 }
 
 /// Whose turns are measured: that end has a core to itself.
@@ -57,6 +74,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs the case that the options name.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    if options.pairs {
+        return pairs::run(options);
+    }
     match options.case.as_str() {
         "full-sync" => (0..options.rounds).try_for_each(|_| full_sync(options)),
         "clients" => crowd::run(options),

@@ -110,6 +110,11 @@ impl Stub {
                 seen.following = None;
                 seen.promotions += 1;
             }
+            ToNode::PauseWrites => {
+                let letter = ToCluster::PausedAt { offset: seen.offset };
+                out.mail(from, Box::new(letter));
+            }
+            ToNode::ResumeWrites | ToNode::Tell => {}
             ToNode::Reply { reply, .. } => {
                 seen.replies.push(String::from_utf8_lossy(&reply).into_owned());
             }

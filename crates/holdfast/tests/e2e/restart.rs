@@ -154,3 +154,33 @@ fn the_middle_of_a_chain_starts_again() {
         assert_eq!(count(&middle, "sync_partial_ok"), 1);
     }
 }
+
+#[test]
+fn the_top_of_a_chain_starts_again() {
+    for (of_ends, of_middle) in
+        [(Program::Holdfast, Program::Redis), (Program::Redis, Program::Holdfast)]
+    {
+        let [top, leaf] = [0, 1].map(|_| saving(of_ends, Home::new(), &[]));
+        let middle = saving(of_middle, Home::new(), &[]);
+        follow(&middle, top.port);
+        linked(&middle);
+        follow(&leaf, middle.port);
+        linked(&leaf);
+        under_writes(&top, || {});
+        settle(&top);
+        assert_equal(&middle, &top);
+        assert_equal(&leaf, &middle);
+        let top = saving(of_ends, end(top), &[]);
+        under_writes(&top, || {
+            follow(&middle, top.port);
+            linked(&middle);
+            // The history has a new name, which the leaf learns by asking again.
+            until("the leaf asks again", || (count(&middle, "sync_partial_ok") == 1).then_some(()));
+        });
+        assert_equal(&middle, &top);
+        assert_equal(&leaf, &top);
+        assert_eq!(count(&top, "sync_full"), 0, "{of_ends:?} {of_middle:?}");
+        assert_eq!(count(&top, "sync_partial_ok"), 1);
+        assert_eq!(count(&middle, "sync_full"), 1, "{of_ends:?} {of_middle:?}");
+    }
+}

@@ -121,3 +121,71 @@ fn the_heartbeat_is_that_of_redis_byte_for_byte() {
         assert_eq!(&heartbeat, b"*1\r\n$4\r\nping\r\n", "{program:?}");
     }
 }
+
+#[test]
+fn who_wants_no_keys_gets_none() {
+    for program in [Program::Holdfast, Program::Redis] {
+        let server = Server::of(program, Home::new(), &["--save", ""]);
+        let mut client = server.client();
+        for n in 0..1000 {
+            assert_eq!(client.line(&format!("SET key:{n} {n}")), "+OK");
+        }
+        let home = Home::new();
+        let port = server.port.to_string();
+        let file = home.file("dump.rdb");
+        let output =
+            Command::new("redis-cli").args(["-p", &port, "--functions-rdb"]).arg(&file).output();
+        let output = output.expect("redis-cli");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let snapshot = std::fs::read(file).expect("a file");
+        assert!(snapshot.starts_with(b"REDIS0010"));
+        assert!(!snapshot.windows(4).any(|window| window == b"key:"), "{program:?}");
+        let redis = Server::of(Program::Redis, home, &["--save", ""]);
+        assert_eq!(redis.client().line("DBSIZE"), ":0");
+        for (words, reply) in [
+            ("REPLCONF rdb-filter-only functions", "+OK"),
+            ("REPLCONF rdb-filter-only keys", "-ERR Unsupported rdb-filter-only option: keys"),
+            ("PSYNC ? -1", "-ERR Filtered replica requires EOF capability"),
+            ("REPLCONF rdb-only 2", "-ERR value is out of range, value must between 0 and 1"),
+            ("REPLCONF rdb-only x", "-ERR value is not an integer or out of range"),
+            ("REPLCONF colour red", "-ERR Unrecognized REPLCONF option: colour"),
+        ] {
+            assert_eq!(client.line(words), reply, "{program:?}");
+        }
+        let long = format!("REPLCONF ip-address {}", "a".repeat(300));
+        let reply = "-ERR REPLCONF ip-address provided by replica instance is too long: 300 bytes";
+        assert_eq!(client.line(&long), reply, "{program:?}");
+    }
+}
+
+#[test]
+fn the_stream_alone_follows_a_snapshot_without_keys() {
+    let server = Server::start();
+    let mut client = server.client();
+    assert_eq!(client.line("SET before 1"), "+OK");
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
+    stream.set_read_timeout(Some(crate::server::PATIENCE)).expect("a timeout");
+    let mut seen = Vec::new();
+    let mut read_until = |stream: &mut TcpStream, done: &dyn Fn(&str) -> bool| loop {
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        if done(&text) {
+            return text;
+        }
+        let mut part = [0; 4096];
+        let got = stream.read(&mut part).expect("more");
+        assert!(got > 0, "{text}");
+        seen.extend_from_slice(&part[..got]);
+    };
+    let said = b"REPLCONF capa eof rdb-filter-only functions\r\nPSYNC ? -1\r\n";
+    stream.write_all(said).expect("requests");
+    read_until(&mut stream, &|text| {
+        let mark = text.split_once("$EOF:").and_then(|(_, rest)| rest.get(..40));
+        mark.is_some_and(|mark| text.matches(mark).count() == 2)
+    });
+    assert_eq!(client.line("SET after 1"), "+OK");
+    stream.write_all(b"REPLCONF ACK 0\r\n").expect("a request");
+    let text = read_until(&mut stream, &|text| text.ends_with("after\r\n$1\r\n1\r\n"));
+    assert!(!text.contains("before") && text.contains("REDIS0010"), "{text}");
+    assert!(text.contains("*2\r\n$6\r\nSELECT"), "{text}");
+    assert_eq!(count(&server, "sync_full"), 1);
+}

@@ -6,7 +6,7 @@ mod late;
 mod limits;
 mod listing;
 mod monitor;
-mod pause;
+pub(crate) mod pause;
 
 pub(crate) use pause::hold;
 

@@ -16,6 +16,8 @@ pub(crate) struct Pause {
     all: bool,
     /// Why requests that write are held back beside that.
     held: u8,
+    /// When [`hold::LEASE`] ends at the latest.
+    lease_until: Option<Instant>,
 }
 
 /// Reasons of our own to hold back requests that write.
@@ -24,6 +26,10 @@ pub(crate) mod hold {
     pub(crate) const FAILOVER: u8 = 1;
     /// The process is about to end.
     pub(crate) const SHUTDOWN: u8 = 2;
+    /// A replica of the cluster is taking over.
+    pub(crate) const MANUAL: u8 = 4;
+    /// We have taken over and the lease is on its way.
+    pub(crate) const LEASE: u8 = 8;
 }
 
 impl Pause {
@@ -46,14 +52,31 @@ impl Pause {
         }
     }
 
+    /// Holds back requests that write until we have a lease, but no longer than this.
+    pub(crate) fn await_lease(&mut self, until: Instant) {
+        self.hold(hold::LEASE, true);
+        self.lease_until = Some(until);
+    }
+
+    /// Whether slots are being handed over, so that a lease may be missing for a moment.
+    pub(crate) fn is_handover(&self) -> bool {
+        self.held & (hold::LEASE | hold::MANUAL) != 0
+    }
+
+    /// There is a lease, or nothing to wait for.
+    pub(crate) fn lease_settled(&mut self) {
+        self.hold(hold::LEASE, false);
+        self.lease_until = None;
+    }
+
     /// When it ends.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.until
+        self.until.into_iter().chain(self.lease_until).min()
     }
 
     /// Ends what a client asked for.
     pub(crate) fn end(&mut self) {
-        *self = Pause { held: self.held, ..Pause::default() };
+        *self = Pause { held: self.held, lease_until: self.lease_until, ..Pause::default() };
     }
 }
 
@@ -96,6 +119,10 @@ impl Node {
     pub(crate) fn tick_pause(&mut self, now: Now) {
         if self.clients.pause.until.is_some_and(|until| until <= now.mono) {
             self.clients.pause.end();
+            self.close_gates();
+        }
+        if self.clients.pause.lease_until.is_some_and(|until| until <= now.mono) {
+            self.clients.pause.lease_settled();
             self.close_gates();
         }
     }

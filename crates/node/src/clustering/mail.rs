@@ -1,12 +1,16 @@
 //! The data plane's end of the mail with the control plane.
 
 use super::Clustering;
+use crate::clients::pause::hold;
 use crate::node::Node;
 use cluster::mail::{ToCluster, ToNode};
 use front::{Awaited, Session};
 use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
 use replication::Target;
 
+/// How long writers wait for the lease of a primary that has just taken over; without that they
+/// would be told in every failover that the cluster is down.
+const LEASE_COMES: Span = Span::millis(1000);
 /// A turn that took longer than this is looked at again before its replies leave.
 const LONG_TURN: Span = Span::millis(100);
 
@@ -21,7 +25,12 @@ impl Node {
                 clustering.topology = Some(topology);
                 clustering.tell(ToCluster::Applied { generation }, out);
             }
-            ToNode::Lease(lease) => clustering.lease = lease,
+            ToNode::Lease(lease) => {
+                clustering.lease = lease;
+                if lease.allows(now.mono) {
+                    self.clients.pause.lease_settled();
+                }
+            }
             ToNode::Freeze { epoch, to_the_end } => {
                 let open = self.replication.link.as_ref().is_some_and(|link| link.conn().is_some());
                 if to_the_end && open && !clustering.frozen {
@@ -31,7 +40,15 @@ impl Node {
                 }
             }
             ToNode::Thaw => self.thaw(out),
+            ToNode::PauseWrites => {
+                self.clients.pause.hold(hold::MANUAL, true);
+                let offset = self.replication.end();
+                clustering.tell(ToCluster::PausedAt { offset }, out);
+            }
+            ToNode::ResumeWrites => self.clients.pause.hold(hold::MANUAL, false),
+            ToNode::Tell => self.tell_state(now, out),
             ToNode::Follow { ip, port, .. } => {
+                self.clients.pause.lease_settled();
                 self.thaw(out);
                 let target = Target { host: ip, port };
                 let same =
@@ -41,6 +58,9 @@ impl Node {
                 }
             }
             ToNode::Promote => {
+                if !clustering.lease.allows(now.mono) {
+                    self.clients.pause.await_lease(now.mono + LEASE_COMES);
+                }
                 self.thaw(out);
                 self.promote(now, out);
                 self.tell_state(now, out);

@@ -68,8 +68,9 @@ impl Node {
                 None => return Ok(()),
             }
         };
+        let leased = clustering.lease.allows(now) || self.clients.pause.is_handover();
         let reads_when_down = self.config.cluster.allow_reads_when_down;
-        Ok(clustering.admit(row, slot, session, now, reads_when_down)?)
+        Ok(clustering.admit(row, slot, session, leased, reads_when_down)?)
     }
 
     /// The slot of all keys of a request; `None` when it has none.
@@ -101,7 +102,7 @@ impl Clustering {
         row: &'static Command,
         slot: u16,
         session: &Session,
-        now: Instant,
+        leased: bool,
         reads_when_down: bool,
     ) -> Result<(), Refusal> {
         let topology = self.topology.as_ref().ok_or(Refusal::Down)?;
@@ -116,7 +117,7 @@ impl Clustering {
             }
         }
         if owner.myself {
-            return if write && !self.lease.allows(now) { Err(Refusal::Down) } else { Ok(()) };
+            return if write && !leased { Err(Refusal::Down) } else { Ok(()) };
         }
         let reads_here = session.modes.readonly && row.flags.has(flag::READONLY);
         if reads_here && topology.me().primary == Some(owner.id) {

@@ -3,6 +3,7 @@
 //! A position of ours always lies between two of them. So a link that breaks in the middle of one
 //! is taken up at its beginning, and what our own replicas are sent begins there too.
 
+use super::dialect::translate;
 use crate::node::Node;
 use machine::{Action, Crash, Level, Now, Out};
 use std::sync::Arc;
@@ -132,15 +133,20 @@ impl Node {
 
     /// Applies one command of the stream.
     fn apply_one(&mut self, args: &[&[u8]], bodies: &[Arc<[u8]>], now: Now, out: &mut Out) {
-        let Some(row) = args.first().and_then(|name| command::lookup(name)) else {
+        let row = args.first().and_then(|name| command::lookup(name));
+        if let Some(commands) = translate(row.map(|row| row.id), args) {
+            return commands.iter().for_each(|args| self.apply_one(args, &[], now, out));
+        }
+        let Some(row) = row else {
             return self.cannot_apply(args, out);
         };
         let began = out.ticks();
         let db = self.replication.stream_db;
-        self.replication.chores.changing |=
-            !matches!(row.id, CommandId::Ping | CommandId::Replconf | CommandId::Select);
+        self.replication.chores.changing |= !leaves_data(row.id);
         match row.id {
-            CommandId::Ping | CommandId::Replconf | CommandId::Exec => {}
+            // Nobody subscribes here yet, and no functions are kept, also not those of a snapshot.
+            id if leaves_data(id) && id != CommandId::Select => {}
+            CommandId::Exec => {}
             CommandId::Select => {
                 let db = args.get(1).and_then(|word| number::parse_u64(word)).unwrap_or(u64::MAX);
                 match u32::try_from(db) {
@@ -224,4 +230,18 @@ pub(super) fn panic_over((us, them): (&str, &str), name: &str, out: &mut Out) {
         ),
     );
     out.act(Action::Crash { how: Crash::Abort });
+}
+
+/// Whether it changes no key.
+fn leaves_data(id: CommandId) -> bool {
+    matches!(
+        id,
+        CommandId::Ping
+            | CommandId::Replconf
+            | CommandId::Select
+            | CommandId::Publish
+            | CommandId::Spublish
+            | CommandId::Function
+            | CommandId::Script
+    )
 }

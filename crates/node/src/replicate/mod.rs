@@ -1,10 +1,12 @@
 //! Replication as a node sees it: the stream it makes or applies.
 //!
 //! `stream` holds what every role needs, `serving` the primary's end, `following` and `applying`
-//! the replica's; `history` is how a position outlives the process, `failover` how a primary hands
-//! its role over, `filing` and `incoming` a snapshot's way from a file and into one.
+//! the replica's, where `dialect` knows what newer primaries say; `history` is how a position
+//! outlives the process, `failover` how a primary hands its role over, `filing` and `incoming` a
+//! snapshot's way from a file and into one.
 
 mod applying;
+mod dialect;
 mod failover;
 mod filing;
 mod following;

@@ -9,6 +9,7 @@ use front::{Awaited, Session};
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
+use store::rdb::{Encoded, Encoder, Piece};
 use wire::command::Command;
 use wire::number;
 use wire::reply::Reply;
@@ -36,7 +37,7 @@ impl Node {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         match answer {
             Answer::Ok => reply.ok(),
-            Answer::Error(text) => reply.error(text),
+            Answer::Error(text) => reply.error(&text),
             Answer::Silence => {}
             // Only our own primary may ask, and that is answered where the stream is applied.
             Answer::Acknowledge => {}
@@ -120,7 +121,7 @@ impl Node {
         self.replication.syncs[0] += 1;
     }
 
-    /// Why nobody can have our stream now.
+    /// Why this replica cannot have our stream now.
     fn no_sync_now(&self, session: &Session, turn: &Turn<'_>) -> Option<&'static str> {
         if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
             return Some("LOADING this primary does not know yet whether its data is current");
@@ -134,7 +135,12 @@ impl Node {
         }
         // Replies to what was said before would be taken for a part of the snapshot.
         let pending = !turn.buffer.is_empty() || turn.out.queued(session.conn) > 0;
-        pending.then_some("ERR SYNC and PSYNC are invalid with pending output")
+        if pending {
+            return Some("ERR SYNC and PSYNC are invalid with pending output");
+        }
+        let endless =
+            self.replica(session.conn).is_some_and(|replica| replica.keyless && !replica.eof);
+        endless.then_some("ERR Filtered replica requires EOF capability")
     }
 
     /// From here on every change is in the stream, and the session's connection is a replica's.
@@ -215,6 +221,7 @@ impl Node {
     /// Starts a snapshot for the replicas that wait for one. Called between turns' commands, so
     /// that position and data belong together.
     pub(crate) fn start_sync(&mut self, now: Now, out: &mut Out) {
+        self.send_keyless(now, out);
         let waiting = self.replication.replicas.waiting();
         if waiting.is_empty() || self.persist.loading.is_some() {
             return;
@@ -250,14 +257,9 @@ impl Node {
             }
             return;
         }
-        let mut mark = [0; 40];
-        mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
-        let created = now.wall.secs().to_string();
-        let origin = self.origin_fields();
-        let mut aux =
-            vec![("redis-ver", crate::REDIS_VERSION), ("redis-bits", "64"), ("ctime", &created)];
-        aux.extend(origin.iter().map(|(name, value)| (*name, value.as_str())));
-        aux.push(("aof-base", "0"));
+        let mark = self.new_mark();
+        let aux = self.sync_fields(now);
+        let aux: Vec<_> = aux.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let options = self.rdb_options(now);
         self.persist.export = Some(Export::to_replicas(
             &mut self.data.keyspace,
@@ -267,6 +269,49 @@ impl Node {
             now.mono,
             out,
         ));
+    }
+
+    /// Whoever wants no keys has its snapshot at once: there are no functions.
+    fn send_keyless(&mut self, now: Now, out: &mut Out) {
+        let mut waiting = self.replication.replicas.waiting();
+        waiting.retain(|conn| self.replica(*conn).is_some_and(|replica| replica.keyless));
+        if waiting.is_empty() || self.persist.loading.is_some() {
+            return;
+        }
+        self.replication.selected = None;
+        self.offer_snapshot(&waiting, self.replication.end(), false, out);
+        let mark = self.new_mark();
+        let aux = self.sync_fields(now);
+        let aux: Vec<_> = aux.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let (mut encoder, mut snapshot) = (Encoder::new(self.rdb_options(now)), Encoded::default());
+        encoder.begin(&aux, &mut snapshot);
+        encoder.finish(&mut snapshot);
+        let pieces: Vec<_> = snapshot.into_iter().map(Piece::into_page).collect();
+        for conn in &waiting {
+            out.queue(*conn, &[&b"$EOF:"[..], &mark, b"\r\n"].concat());
+            pieces.iter().for_each(|page| out.queue(*conn, page.as_slice()));
+            out.queue(*conn, &mark);
+        }
+        self.sync_sent(&waiting, true, now, out);
+    }
+
+    /// What ends a snapshot of unknown length.
+    fn new_mark(&mut self) -> [u8; 40] {
+        let mut mark = [0; 40];
+        mark.copy_from_slice(self.replication.new_id().as_str().as_bytes());
+        mark
+    }
+
+    /// The fields beside the keys of a snapshot for replicas.
+    fn sync_fields(&self, now: Now) -> Vec<(&'static str, String)> {
+        let mut aux = vec![
+            ("redis-ver", crate::REDIS_VERSION.to_string()),
+            ("redis-bits", "64".to_string()),
+            ("ctime", now.wall.secs().to_string()),
+        ];
+        aux.extend(self.origin_fields());
+        aux.push(("aof-base", "0".to_string()));
+        aux
     }
 
     /// Whether those that wait have waited long enough for others to join them.

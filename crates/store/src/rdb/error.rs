@@ -1,6 +1,6 @@
 //! What can be wrong with saved data.
 
-use super::format::NEWEST_READABLE;
+use super::format::{NEWEST_READABLE, VALKEY};
 use std::fmt;
 
 /// A fault in saved data, and where.
@@ -57,7 +57,8 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Version(version) => {
                 write!(
                     f,
-                    "RDB version {version} cannot be read, only versions 1 to {NEWEST_READABLE}"
+                    "RDB version {version} cannot be read, only versions 1 to {NEWEST_READABLE} \
+                     and Valkey's {VALKEY}"
                 )
             }
             ErrorKind::BadLength => write!(f, "a length is impossible or too large"),

@@ -6,6 +6,10 @@ pub const VERSION: u32 = 10;
 /// The newest version read.
 pub const NEWEST_READABLE: u32 = 11;
 
+/// Valkey 9's version, whose strings are written as in all others. Numbers in between are those of
+/// other programs.
+pub(super) const VALKEY: u32 = 80;
+
 /// The first version that ends in a checksum.
 pub(super) const CHECKSUM_SINCE: u32 = 5;
 
@@ -90,6 +94,7 @@ pub(super) fn type_name(code: u8) -> Option<&'static str> {
         19 => "stream (of Redis 7.0)",
         20 => "set (listpack)",
         21 => "stream (of Redis 7.2)",
+        22 => "hash (with expiring fields)",
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@
 use super::crc64::{self, Crc64};
 use super::encoded::Encoded;
 use super::error::{Error, ErrorKind};
-use super::format::{NEWEST_READABLE, STRING, VERSION, type_name};
+use super::format::{NEWEST_READABLE, STRING, VALKEY, VERSION, type_name};
 use super::lzf::Compressor;
 use super::reader::{Fields, Limits, Loaded, Target};
 use super::text::put_value;
@@ -54,7 +54,8 @@ fn verified(payload: &[u8]) -> Option<&[u8]> {
     let (summed, checksum) = payload.split_last_chunk::<8>()?;
     let (body, version) = summed.split_last_chunk::<2>()?;
     debug_assert_eq!(body.len() + FOOTER, payload.len());
-    let known = (1..=NEWEST_READABLE).contains(&u32::from(u16::from_le_bytes(*version)));
+    let version = u32::from(u16::from_le_bytes(*version));
+    let known = (1..=NEWEST_READABLE).contains(&version) || version == VALKEY;
     (known && crc64::checksum(summed) == u64::from_le_bytes(*checksum)).then_some(body)
 }
 

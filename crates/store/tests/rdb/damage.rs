@@ -133,13 +133,30 @@ fn versions() {
     }
     assert_eq!(fault(b"REDIS0012\xFF"), ErrorKind::Version(12));
     assert_eq!(fault(b"REDIS0000\xFF"), ErrorKind::Version(0));
-    assert_eq!(fault(b"VALKEY080\xFF"), ErrorKind::Version(80));
-    assert_eq!(fault(b"VALKEY008\xFF"), ErrorKind::Version(8));
+    for (header, version) in
+        [(b"VALKEY081", 81), (b"VALKEY079", 79), (b"VALKEY011", 11), (b"REDIS0080", 80)]
+    {
+        assert_eq!(fault(&[&header[..], b"\xFF"].concat()), ErrorKind::Version(version));
+    }
     for bad in [b"redis0010", b"REDIS001x", b"*3\r\n$3\r\nS"] {
         assert_eq!(fault(bad), ErrorKind::BadMagic);
     }
-    let text = outcome(b"VALKEY080").unwrap_err().to_string();
-    assert_eq!(text, "RDB version 80 cannot be read, only versions 1 to 11 (at byte 9)");
+    let text = outcome(b"VALKEY081").unwrap_err().to_string();
+    let wanted = "RDB version 81 cannot be read, only versions 1 to 11 and Valkey's 80 (at byte 9)";
+    assert_eq!(text, wanted);
+}
+
+#[test]
+fn a_file_of_valkey_holds_strings_and_names_what_is_not_read() {
+    let file = |body: &[u8]| [b"VALKEY080", body, b"\xFF", &[0; 8]].concat();
+    let items = outcome(&file(&[254, 1, 0, 1, b'k', 2, b'v', b'w'])).unwrap();
+    assert!(matches!(items[0], Item::Header { version: 80 }));
+    let Item::Key(key) = &items[2] else { panic!("no key: {:?}", items[2]) };
+    assert_eq!((key.db, key.key.as_slice()), (1, &b"k"[..]));
+    assert_eq!(key.value.clone().into_bytes(), b"vw");
+    let fault = fault(&file(&[22, 1, b'h', 0]));
+    let type_name = "hash (with expiring fields)";
+    assert_eq!(fault, ErrorKind::UnsupportedType { type_name, key: b"h".to_vec() });
 }
 
 #[test]
@@ -184,7 +201,7 @@ fn faults_say_what_they_are() {
     let cases: [(&[u8], ErrorKind); 9] = [
         (&[4, 1, b'h', 0], ErrorKind::UnsupportedType { type_name: "hash", key: b"h".to_vec() }),
         (&[8], ErrorKind::UnknownOpcode(8)),
-        (&[22], ErrorKind::UnknownOpcode(22)),
+        (&[23], ErrorKind::UnknownOpcode(23)),
         (&[243], ErrorKind::UnknownOpcode(243)),
         (&[246, 0], ErrorKind::UnsupportedFunction),
         (&[254, 0xC0, 1], ErrorKind::BadLength),
@@ -258,8 +275,13 @@ fn payloads_come_back_and_damage_is_noticed() {
         bytes.extend(crc64::checksum(&bytes).to_le_bytes());
         payload::decode(&bytes, Limits::default())
     };
-    assert!(seal(&[0, 1, b'x'], 11).is_ok());
-    assert_eq!(seal(&[0, 1, b'x'], 12).unwrap_err(), PayloadError::VersionOrChecksum);
+    for known in [1, 10, 11, 80] {
+        assert!(seal(&[0, 1, b'x'], known).is_ok());
+    }
+    for unknown in [0, 12, 79, 81] {
+        let error = seal(&[0, 1, b'x'], unknown).unwrap_err();
+        assert_eq!(error, PayloadError::VersionOrChecksum);
+    }
     let kind = |result: Result<_, PayloadError>| match result {
         Err(PayloadError::Format(error)) => error.kind,
         _ => panic!("no fault of the format"),

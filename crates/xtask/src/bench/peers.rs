@@ -58,10 +58,15 @@ fn valkey(options: &Options) -> Result<Option<PathBuf>> {
     if let Some(path) = &options.valkey {
         return Ok(Some(path.canonicalize().with_context(|| format!("{}", path.display()))?));
     }
+    cached_valkey(options.build_peers)
+}
+
+/// The Valkey that was built here, or is now if `build` says so.
+pub(crate) fn cached_valkey(build: bool) -> Result<Option<PathBuf>> {
     let home = std::env::var_os("HOME").context("HOME is not set")?;
     let cache = Path::new(&home).join(".cache/holdfast-peers");
     let path = cache.join("valkey/valkey-server");
-    if !path.exists() && options.build_peers {
+    if !path.exists() && build {
         eprintln!("building Valkey in {}", cache.display());
         let status = Command::new("bash").args(["-c", BUILD_VALKEY, "peers"]).arg(&cache).status();
         if !status?.success() {
@@ -71,7 +76,8 @@ fn valkey(options: &Options) -> Result<Option<PathBuf>> {
     Ok(path.exists().then_some(path))
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+/// A program that the shell would find.
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }

@@ -2,8 +2,8 @@
 
 use super::Scene;
 use super::follow::{level, linked};
-use super::relay::Relay;
 use super::stage::{Side, Stage, until};
+use crate::relay::Relay;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};
 

@@ -152,12 +152,18 @@ impl Deployment {
         Ok(())
     }
 
-    fn order(&mut self, server: usize, words: &str) -> Outcome<()> {
+    /// A command that must be answered with OK.
+    pub(crate) fn order(&mut self, server: usize, words: &str) -> Outcome<()> {
         match self.ask(server, words) {
             Some(reply) if show(&reply) == "OK" => Ok(()),
             Some(reply) => Err(format!("{words} at {server}: {}", show(&reply))),
             None => Err(format!("{words} at {server}: no answer")),
         }
+    }
+
+    /// Gives a command without waiting for what comes of it.
+    pub(crate) fn tell(&mut self, server: usize, words: &str) {
+        self.servers[server].desk.borrow_mut().outgoing.push_back(request(words));
     }
 
     /// Asks a server over its host's own network; `None` without an answer within five seconds.

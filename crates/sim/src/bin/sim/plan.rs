@@ -56,6 +56,8 @@ pub(crate) enum Kind {
     FullDisk,
     /// The wall clock steps.
     Clock { forward: bool },
+    /// An operator has a replica of the shard take over.
+    Handover { force: bool },
 }
 
 impl Plan {
@@ -95,8 +97,9 @@ fn shape(chance: &mut Chance) -> Shape {
 fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
     let flip = |chance: &mut Chance| chance.one_in(2);
     let timeout = shape.settings.node_timeout;
-    let kinds = if single { 4 } else { 15 };
-    let kind = match chance.between(0, kinds) {
+    let kind = match chance.between(0, if single { 5 } else { 17 }) {
+        4 if single => Kind::Handover { force: false },
+        15 | 16 => Kind::Handover { force: flip(chance) },
         0 | 1 => Kind::Kill { dump: flip(chance), writes: chance.between(0, 12) },
         2 => Kind::Pause,
         3 => Kind::Stall,
@@ -109,9 +112,9 @@ fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
     };
     let replica = (!single || chance.one_in(4)) && chance.one_in(3);
     let replica = replica.then(|| chance.between(0, shape.replicas as u64) as usize);
-    // A supervisor starts a killed process again after a second.
+    // A supervisor starts a killed process again after a while.
     let lasts = match kind {
-        Kind::Kill { .. } => 1000,
+        Kind::Kill { .. } => pick(chance, &[50, 100, 300, 1000, 5000]),
         _ => chance.between(timeout / 10, timeout * 4),
     };
     let pause = if single { 500 } else { 3 * timeout };
@@ -164,6 +167,8 @@ impl fmt::Display for Fault {
             Kind::Reset => "reset the streams of",
             Kind::Crash => "crash the machine of",
             Kind::FullDisk => "fill the disk of",
+            Kind::Handover { force: true } => "have a replica take over, without asking",
+            Kind::Handover { force: false } => "have a replica take over from",
             Kind::Clock { forward: true } => "step the clock forward at",
             Kind::Clock { forward: false } => "step the clock back at",
         };

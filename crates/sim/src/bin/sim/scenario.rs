@@ -163,6 +163,10 @@ impl Scenario {
                     d.restart(number(word, count)?);
                 }
             }
+            ["failover", server, option @ ..] => {
+                let server = number(server, count)?;
+                d.order(server, &format!("CLUSTER FAILOVER {}", option.join(" ")))?;
+            }
             ["lose", server, file] => {
                 let host = d.servers[number(server, count)?].host;
                 d.world.remove_file(host, file);

@@ -140,6 +140,11 @@ impl Story {
             }
             Kind::Crash => d.crash(server),
             Kind::FullDisk => d.world.fill_disk(host, true),
+            Kind::Handover { force } => {
+                let replica = d.replicas(server).first().copied();
+                let words = if force { "CLUSTER FAILOVER FORCE" } else { "CLUSTER FAILOVER" };
+                replica.into_iter().for_each(|replica| d.tell(replica, words));
+            }
             Kind::Clock { forward } => d.world.step_clock(host, if forward { STEP } else { -STEP }),
         }
         cuts.iter().for_each(|(from, to)| d.world.cut_one_way(*from, *to));
@@ -163,7 +168,7 @@ impl Story {
                 d.world.fill_disk(host, false);
             }
             Kind::Cut { .. } | Kind::HalfOpen { .. } => self.heal(&trouble.cuts),
-            Kind::Reset | Kind::Clock { .. } => {}
+            Kind::Reset | Kind::Clock { .. } | Kind::Handover { .. } => {}
         }
     }
 

@@ -5,7 +5,7 @@ mod text;
 
 use super::crc64::Crc64;
 use super::error::{Error, ErrorKind};
-use super::format::{CHECKSUM_SINCE, NEWEST_READABLE, STRING, module, opcode, type_name};
+use super::format::{CHECKSUM_SINCE, NEWEST_READABLE, STRING, VALKEY, module, opcode, type_name};
 use crate::value::{Big, New, View};
 pub(super) use fields::Fields;
 pub(super) use text::Target;
@@ -66,7 +66,7 @@ impl Loaded {
 pub enum Item {
     /// The format's version.
     Header {
-        /// From 1 to [`NEWEST_READABLE`].
+        /// From 1 to [`NEWEST_READABLE`], or Valkey's 80.
         version: u32,
     },
     /// An auxiliary field, such as `redis-ver`.
@@ -122,7 +122,7 @@ pub enum Checksum {
     Absent,
 }
 
-/// Reads an RDB file of any version up to [`NEWEST_READABLE`], cut anywhere.
+/// Reads an RDB file of any version up to [`NEWEST_READABLE`], or Valkey's 80, cut anywhere.
 ///
 /// Its memory is bounded by the bytes that have come (twice, while a string grows), not by the
 /// lengths that they announce.
@@ -317,11 +317,13 @@ impl Reader {
     }
 
     fn header(&mut self, magic: [u8; 9]) -> Result<Step, ErrorKind> {
-        let digits = magic.strip_prefix(b"REDIS").or_else(|| magic.strip_prefix(b"VALKEY"));
+        let (redis, valkey) = (magic.strip_prefix(b"REDIS"), magic.strip_prefix(b"VALKEY"));
+        let known = if redis.is_some() { 1..=NEWEST_READABLE } else { VALKEY..=VALKEY };
+        let digits = redis.or(valkey);
         let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_digit));
         let digits = digits.ok_or(ErrorKind::BadMagic)?;
         let version = digits.iter().fold(0, |n, digit| n * 10 + u32::from(digit - b'0'));
-        if !(1..=NEWEST_READABLE).contains(&version) || magic[5] == b'Y' {
+        if !known.contains(&version) {
             return Err(ErrorKind::Version(version));
         }
         self.version = version;

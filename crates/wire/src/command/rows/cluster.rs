@@ -77,9 +77,11 @@ pub(super) const ROWS: [Command; 32] = [
         .within(Id::Cluster),
     command(Id::ClusterFailover, "failover", -2, NO_ASYNC_LOADING | ADMIN | STALE, NONE)
         .about("3.0.0", "O(1)", "Makes this replica take over from its primary.")
+        .built()
         .within(Id::Cluster),
     command(Id::ClusterFlushslots, "flushslots", 2, NO_ASYNC_LOADING | ADMIN | STALE, NONE)
         .about("3.0.0", "O(1)", "Makes this node own no slot.")
+        .built()
         .within(Id::Cluster),
     command(Id::ClusterForget, "forget", 3, NO_ASYNC_LOADING | ADMIN | STALE, NONE)
         .about("3.0.0", "O(1)", "Removes a node from this node's view.")

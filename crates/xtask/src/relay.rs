@@ -3,34 +3,37 @@
 use anyhow::Result;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 /// A port of this host that leads to another. Ends with the process.
-pub(super) struct Relay {
-    pub(super) port: u16,
+pub(crate) struct Relay {
+    /// Where it begins.
+    pub(crate) port: u16,
     wire: Arc<Wire>,
 }
 
 #[derive(Default)]
 struct Wire {
     cut: AtomicBool,
+    /// The port that it leads to.
+    target: AtomicU16,
     ends: Mutex<Vec<TcpStream>>,
 }
 
 impl Relay {
     /// A wire to a port.
-    pub(super) fn to(target: u16) -> Result<Self> {
+    pub(crate) fn to(target: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
-        let wire = Arc::new(Wire::default());
+        let wire = Arc::new(Wire { target: target.into(), ..Wire::default() });
         let held = Arc::clone(&wire);
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 if !held.cut.load(Ordering::Relaxed) {
                     // Whoever cannot be reached is as good as cut off.
-                    let _ = held.lead(near, target);
+                    let _ = held.lead(near);
                 }
             }
         });
@@ -38,7 +41,7 @@ impl Relay {
     }
 
     /// Ends what goes over it, and lets nothing through from now on.
-    pub(super) fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.wire.cut.store(true, Ordering::Relaxed);
         let mut ends = self.wire.ends.lock().unwrap_or_else(PoisonError::into_inner);
         for end in ends.drain(..) {
@@ -47,16 +50,26 @@ impl Relay {
         }
     }
 
+    /// Lets it lead to another port from now on.
+    pub(crate) fn aim(&self, target: u16) {
+        self.wire.target.store(target, Ordering::Relaxed);
+    }
+
     /// Lets everything through again.
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.wire.cut.store(false, Ordering::Relaxed);
     }
 }
 
 impl Wire {
-    fn lead(&self, near: TcpStream, target: u16) -> std::io::Result<()> {
+    fn lead(&self, near: TcpStream) -> std::io::Result<()> {
+        let target = self.target.load(Ordering::Relaxed);
         let far = TcpStream::connect(("127.0.0.1", target))?;
         let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        // It may have been cut meanwhile: who is not among the ends would never be told.
+        if self.cut.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         ends.extend([near.try_clone()?, far.try_clone()?]);
         let (back, forth) = (far.try_clone()?, near.try_clone()?);
         thread::spawn(move || pass(near, far));
