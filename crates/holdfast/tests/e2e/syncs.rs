@@ -176,8 +176,10 @@ fn the_stream_alone_follows_a_snapshot_without_keys() {
         assert!(got > 0, "{text}");
         seen.extend_from_slice(&part[..got]);
     };
-    let said = b"REPLCONF capa eof rdb-filter-only functions\r\nPSYNC ? -1\r\n";
-    stream.write_all(said).expect("requests");
+    let said = b"REPLCONF capa eof rdb-filter-only functions\r\n";
+    stream.write_all(said).expect("a request");
+    read_until(&mut stream, &|text| text.ends_with("+OK\r\n"));
+    stream.write_all(b"PSYNC ? -1\r\n").expect("a request");
     read_until(&mut stream, &|text| {
         let mark = text.split_once("$EOF:").and_then(|(_, rest)| rest.get(..40));
         mark.is_some_and(|mark| text.matches(mark).count() == 2)
