@@ -4,7 +4,7 @@ use super::Clustering;
 use crate::clients::pause::hold;
 use crate::node::Node;
 use cluster::mail::{ToCluster, ToNode};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
 use replication::Target;
 
@@ -143,7 +143,7 @@ impl Node {
         clustering.numbers += 1;
         let number = clustering.numbers;
         clustering.asked.push((number, session.conn));
-        session.waiting = true;
+        session.waiting.begin(Awaited::Cluster);
         let words = args[1..].iter().map(|word| word.to_vec()).collect();
         clustering.tell(ToCluster::Command { number, words, empty }, out);
     }
@@ -152,7 +152,7 @@ impl Node {
         let Some(clustering) = &mut self.clustering else { return };
         let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
         let (_, conn) = clustering.asked.swap_remove(at);
-        self.answer_late(conn, reply, out);
+        self.answer_late(conn, Awaited::Cluster, reply, out);
     }
 
     /// A client is gone: nobody waits for the answer any more.
