@@ -198,7 +198,7 @@ impl Cluster {
     /// own file may have kept that from before we started.
     pub(crate) fn alive_again(&mut self, key: Key, out: &mut Out) {
         let Some(member) = self.members.get_mut(key) else { return };
-        if core::mem::take(&mut member.trust.took) && member.is(flag::FAIL) {
+        if member.is(flag::FAIL) {
             let id = member.id;
             member.set(flag::FAIL, false);
             out.log(

@@ -41,8 +41,6 @@ pub(crate) struct Trust {
     pub(crate) voted: Option<(Instant, Key)>,
     /// No ground for its lease before this time.
     pub(crate) withheld_until: Option<Instant>,
-    /// It has taken slots over since we last looked.
-    pub(crate) took: bool,
     /// The owner it took over from, until that one concedes.
     pub(crate) successor_of: Option<Key>,
 }

@@ -209,8 +209,10 @@ impl Cluster {
         let Some(owner) = owner else { return };
         if !self.slots.are(owner, &header.slots) {
             if primary {
-                self.claim(now, key, header.config_epoch, &header.slots, out);
-                self.alive_again(key, out);
+                let taken = self.claim(now, key, header.config_epoch, &header.slots, out);
+                if taken {
+                    self.alive_again(key, out);
+                }
             }
             self.correct(key, header, out);
         }

@@ -89,6 +89,7 @@ impl Slots {
 /// Claims.
 impl Cluster {
     /// A primary claims these slots, with this epoch: takes note, and follows if they were ours.
+    /// Whether it got any.
     pub(crate) fn claim(
         &mut self,
         now: Now,
@@ -96,10 +97,10 @@ impl Cluster {
         epoch: u64,
         claimed: &SlotSet,
         out: &mut Out,
-    ) {
+    ) -> bool {
         if sender == self.members.my_key() {
             out.log(Level::Warning, format_args!("Discarding UPDATE message about myself."));
-            return;
+            return false;
         }
         let ours = match self.members.my_primary() {
             Some((key, _)) => key,
@@ -129,9 +130,6 @@ impl Cluster {
                 self.store.claimed = self.store.target();
             }
         }
-        if taken && let Some(member) = self.members.get_mut(sender) {
-            member.trust.took = true;
-        }
         let stripped = self.members.get(ours).is_some_and(|owner| owner.slots == 0);
         let id = self.members.get(sender).map(|member| member.id);
         if let Some(id) = id
@@ -149,6 +147,7 @@ impl Cluster {
         } else {
             self.leave_sub_replica(now, out);
         }
+        taken
     }
 
     /// A replica of a replica goes to the grand primary.
