@@ -11,7 +11,7 @@ use replication::Target;
 
 /// How long writers wait for the lease of a primary that has just taken over; without that they
 /// would be told in every failover that the cluster is down.
-const LEASE_COMES: Span = Span::millis(1000);
+const LEASE_COMES: Span = Span::millis(3000);
 /// A turn that took longer than this is looked at again before its replies leave.
 const LONG_TURN: Span = Span::millis(100);
 
