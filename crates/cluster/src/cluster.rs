@@ -175,8 +175,8 @@ impl Cluster {
             }
             ToCluster::PausedAt { offset } => self.paused_at(now, offset, out),
             ToCluster::Loading => self.data.said = now.mono,
-            ToCluster::Command { number, words, empty } => {
-                self.command(now, number, &words, empty, out);
+            ToCluster::Command { number, words, held } => {
+                self.command(now, number, &words, held, out);
             }
         }
     }
@@ -206,7 +206,7 @@ impl Machine for Cluster {
                 self.open_store(out);
             }
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
-            Event::Accepted { conn, listener, peer } => self.accepted(conn, listener, peer),
+            Event::Accepted { conn, listener, peer } => self.accepted(now, conn, listener, peer),
             Event::Connected { conn, token, peer } => self.connected(now, conn, token, peer, out),
             Event::ConnectFailed { token, why } => self.connect_failed(now, token, why, out),
             Event::Received { conn, bytes } => self.received(now, conn, bytes, out),

@@ -2,6 +2,7 @@
 
 use crate::NodeId;
 use crate::cluster::Cluster;
+use crate::mail::Held;
 use crate::members::Key;
 use crate::voice::Then;
 use alloc::collections::BTreeSet;
@@ -17,14 +18,20 @@ use wire::slot::SLOTS;
 const FORGET: Span = Span::secs(60);
 
 /// What is said in return: RESP without the line's end, or the text of an error.
-type Answer = Result<String, String>;
+pub(crate) type Answer = Result<String, String>;
 
-fn ok() -> Answer {
+pub(crate) fn ok() -> Answer {
     Ok("+OK".into())
 }
 
-fn lossy(word: &[u8]) -> String {
+pub(crate) fn lossy(word: &[u8]) -> String {
     String::from_utf8_lossy(word).replace(['\r', '\n'], " ")
+}
+
+/// A slot as clients write it.
+pub(crate) fn slot_number(word: &[u8]) -> Result<u16, String> {
+    let slot = parse_u64(word).filter(|slot| *slot < SLOTS as u64);
+    slot.map(|slot| slot as u16).ok_or("Invalid or out of range slot".into())
 }
 
 impl Cluster {
@@ -34,13 +41,13 @@ impl Cluster {
         now: Now,
         number: u64,
         words: &[Vec<u8>],
-        empty: bool,
+        held: Held,
         out: &mut Out,
     ) {
         let answer = if self.clock.next.is_none() {
             Err("The cluster configuration is being loaded".into())
         } else {
-            self.answer(now, words, empty, out)
+            self.answer(now, words, held, out)
         };
         let text = match answer {
             Ok(text) => format!("{text}\r\n"),
@@ -49,7 +56,8 @@ impl Cluster {
         self.after_apply(Then::Reply(number, text.into_bytes()));
     }
 
-    fn answer(&mut self, now: Now, words: &[Vec<u8>], empty: bool, out: &mut Out) -> Answer {
+    fn answer(&mut self, now: Now, words: &[Vec<u8>], held: Held, out: &mut Out) -> Answer {
+        let empty = held.nothing;
         let name = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
         let arguments = words.get(1..).unwrap_or_default();
         match (name.as_slice(), arguments) {
@@ -68,6 +76,7 @@ impl Cluster {
                 self.changed_config();
                 ok()
             }
+            (b"setslot", [_, _, ..]) => self.set_slot(now, arguments, held.in_slot, out),
             (b"replicate", [id]) => self.replicate(now, id, empty, out),
             (b"forget", [id]) => self.forget(now, id, out),
             (b"set-config-epoch", [epoch]) => self.set_config_epoch(epoch, out),
@@ -85,6 +94,7 @@ impl Cluster {
                 let key = self.named(id)?;
                 Ok(format!(":{}", self.count_reports(now, key)))
             }
+            (b"links", [version]) => Ok(self.describe_links(version, out)),
             (b"reset", [] | [_]) => self.reset(now, arguments.first(), empty, out),
             _ => {
                 let name = lossy(words.first().map(Vec::as_slice).unwrap_or_default());
@@ -120,10 +130,7 @@ impl Cluster {
     }
 
     fn change_slots(&mut self, words: &[Vec<u8>], ranges: bool, free: bool) -> Answer {
-        let slot = |word: &Vec<u8>| {
-            let slot = parse_u64(word).filter(|slot| *slot < SLOTS as u64);
-            slot.map(|slot| slot as u16).ok_or("Invalid or out of range slot".into())
-        };
+        let slot = |word: &Vec<u8>| slot_number(word);
         let mut spans: Vec<(u16, u16)> = Vec::new();
         if ranges && !words.len().is_multiple_of(2) {
             let name = if free { "delslotsrange" } else { "addslotsrange" };
@@ -151,7 +158,10 @@ impl Cluster {
             }
         }
         let owner = (!free).then_some(self.members.my_key());
-        wanted.into_iter().for_each(|slot| self.slots.set(slot, owner, &mut self.members));
+        for slot in wanted {
+            self.slots.open.from.remove(&slot);
+            self.slots.set(slot, owner, &mut self.members);
+        }
         self.changed_config();
         ok()
     }
@@ -215,16 +225,9 @@ impl Cluster {
     }
 
     fn bump_epoch(&mut self, out: &mut Out) -> String {
-        let mine = self.members.me().config_epoch;
-        if mine != 0 && mine == self.members.max_epoch() {
-            return format!("+STILL {mine}");
-        }
-        self.store.epochs.current += 1;
-        let epoch = self.store.epochs.current;
-        self.members.me_mut().config_epoch = epoch;
-        self.changed_config();
-        out.log(Level::Warning, format_args!("New configEpoch set to {epoch}"));
-        format!("+BUMPED {epoch}")
+        let raised = self.raise_epoch(out);
+        let epoch = self.members.me().config_epoch;
+        if raised { format!("+BUMPED {epoch}") } else { format!("+STILL {epoch}") }
     }
 
     fn reset(&mut self, now: Now, how: Option<&Vec<u8>>, empty: bool, out: &mut Out) -> Answer {
@@ -240,6 +243,7 @@ impl Cluster {
             self.picture.followed = None;
             self.tell(crate::mail::ToNode::Promote, out);
         }
+        self.slots.open.clear();
         for slot in 0..SLOTS as u16 {
             self.slots.set(slot, None, &mut self.members);
         }

@@ -7,7 +7,9 @@ use crate::members::{Key, Way};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
-use machine::{Action, CloseReason, ConnId, Level, ListenOn, NetError, Now, Out, Peer, Token};
+use machine::{
+    Action, CloseReason, ConnId, Level, ListenOn, NetError, Now, Out, Peer, Token, UnixMicros,
+};
 use wire::bus::{Body, Packet, Touch, decode, encode, flag, frame};
 
 /// Tokens of the control plane are at least this; it begins with the listener's.
@@ -24,6 +26,8 @@ pub(crate) struct Link {
     pub(crate) from: Option<NodeId>,
     pub(crate) remote: Option<IpAddr>,
     pub(crate) local: Option<IpAddr>,
+    /// When it came to stand.
+    pub(crate) since: UnixMicros,
 }
 
 /// Which port of a member is called to see whether its process is gone.
@@ -51,6 +55,11 @@ pub(crate) struct Links {
 impl Links {
     pub(crate) fn get(&self, conn: ConnId) -> Option<&Link> {
         self.open.get(&conn)
+    }
+
+    /// All links that stand.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &Link)> {
+        self.open.iter().map(|(conn, link)| (*conn, link))
     }
 
     /// Whether a member has a link to us.
@@ -110,9 +119,9 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn accepted(&mut self, conn: ConnId, listener: Token, peer: &Peer) {
+    pub(crate) fn accepted(&mut self, now: Now, conn: ConnId, listener: Token, peer: &Peer) {
         if listener == LISTENER {
-            self.links.open.insert(conn, link(None, peer));
+            self.links.open.insert(conn, link(now, None, peer));
         }
     }
 
@@ -138,7 +147,7 @@ impl Cluster {
         let meet = member.is(flag::MEET);
         member.set(flag::MEET, false);
         let pending = (member.times.ping_sent, member.times.ping_wall);
-        self.links.open.insert(conn, link(Some(key), peer));
+        self.links.open.insert(conn, link(now, Some(key), peer));
         self.touch(now, conn, if meet { Touch::Meet } else { Touch::Ping }, 0, out);
         if let Some(member) = self.members.get_mut(key)
             && pending.0.is_some()
@@ -324,11 +333,12 @@ impl Cluster {
     }
 }
 
-fn link(to: Option<Key>, peer: &Peer) -> Link {
+fn link(now: Now, to: Option<Key>, peer: &Peer) -> Link {
+    let since = now.wall;
     match peer {
         Peer::Tcp { remote, local } => {
-            Link { to, from: None, remote: Some(remote.ip()), local: Some(local.ip()) }
+            Link { to, from: None, remote: Some(remote.ip()), local: Some(local.ip()), since }
         }
-        Peer::Unix { .. } => Link { to, from: None, remote: None, local: None },
+        Peer::Unix { .. } => Link { to, from: None, remote: None, local: None, since },
     }
 }

@@ -65,6 +65,9 @@ fn line(text: &mut String, key: Key, member: &Member, members: &Members, slots: 
             last => write!(text, " {first}-{last}"),
         };
     }
+    if let Some(moving) = slots.open.picture(members).filter(|_| member.is(flag::MYSELF)) {
+        let _ = write!(text, "{moving}");
+    }
     text.push('\n');
 }
 
@@ -153,8 +156,8 @@ fn node(words: &[&str], loaded: &mut Loaded, now: Instant) -> Option<bool> {
     member.config_epoch = if primary.is_some() { 0 } else { epoch.parse().ok()? };
     let mine = member.is(flag::MYSELF);
     for range in ranges {
-        // Slots being moved; moves are begun anew after a restart.
-        if range.starts_with('[') {
+        if let Some(open) = range.strip_prefix('[') {
+            reopen(open, mine, loaded, now)?;
             continue;
         }
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -168,6 +171,25 @@ fn node(words: &[&str], loaded: &mut Loaded, now: Instant) -> Option<bool> {
         loaded.members.set_me(key);
     }
     Some(mine)
+}
+
+/// Reads of a slot on its way: `slot->-id]` or `slot-<-id]`.
+fn reopen(text: &str, mine: bool, loaded: &mut Loaded, now: Instant) -> Option<()> {
+    let (slot, rest) = text.strip_suffix(']')?.split_once('-')?;
+    let slot: u16 = slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?;
+    let (giving, id) = match rest.split_once('-')? {
+        (">", id) => (true, id),
+        ("<", id) => (false, id),
+        _ => return None,
+    };
+    let key = lookup(NodeId::parse(id.as_bytes())?, &mut loaded.members, now);
+    // Only our own moves are known.
+    if mine {
+        let open = &mut loaded.slots.open;
+        let side = if giving { &mut open.to } else { &mut open.from };
+        side.insert(slot, key);
+    }
+    Some(())
 }
 
 fn lookup(id: NodeId, members: &mut Members, now: Instant) -> Key {

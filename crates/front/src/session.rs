@@ -73,6 +73,8 @@ pub struct Modes {
     pub no_touch: bool,
     /// MONITOR: it is shown all commands.
     pub monitor: bool,
+    /// ASKING: its next command may use a slot that is being taken over.
+    pub asking: bool,
     /// PSYNC: it is a replica, and sent the stream.
     pub replica: bool,
 }
@@ -163,6 +165,7 @@ impl Session {
         self.set_closed(gate::QUEUED | gate::SINGLE, queueing);
         let modes = &self.modes;
         let special = modes.replies != Replies::All || modes.no_touch || modes.replica;
+        let special = special || modes.asking;
         self.set_closed(gate::ALL, queueing || special);
         self.set_closed(gate::KEYSPACE, self.modes.monitor || self.modes.replica);
     }

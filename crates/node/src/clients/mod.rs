@@ -11,6 +11,7 @@ pub(crate) use pause::hold;
 
 use crate::debug::Switches;
 use crate::execute::Turn;
+use crate::migrate::Moves;
 use crate::node::Node;
 use front::{Figures, Filter, Kind, Requests, Session, describe};
 use machine::{ConnId, Instant, Out};
@@ -26,6 +27,8 @@ pub(crate) struct Clients {
     pub(crate) pause: pause::Pause,
     /// Requests that wait for the end of the pause.
     postponed: Vec<(ConnId, Requests)>,
+    /// Keys on their way to other servers, and requests that wait for their arrival.
+    pub(crate) moves: Moves,
     /// Those that are shown every command.
     pub(crate) monitors: Vec<ConnId>,
     /// Since when clients have had more output than the soft limit.
@@ -44,6 +47,7 @@ impl Clients {
     /// A client is gone.
     pub(crate) fn forget(&mut self, conn: ConnId) {
         self.postponed.retain(|(postponed, _)| *postponed != conn);
+        self.moves.forget(conn);
         self.monitors.retain(|monitor| *monitor != conn);
         self.over.remove(&conn);
     }
@@ -74,7 +78,7 @@ impl Node {
         let replicas = replicas.filter(|(_, r)| r.stage != Stage::Introduced).count();
         let mut census = Census {
             connected: self.sessions.len().saturating_sub(replicas).max(1),
-            blocked: waits.len() + self.clients.postponed.len(),
+            blocked: waits.len() + self.clients.postponed.len() + self.clients.moves.waiting(),
             timed: waits.iter().filter(|wait| wait.has_deadline()).count(),
             ..Census::default()
         };

@@ -3,7 +3,7 @@
 use crate::execute::{Call, Turn};
 use crate::node::Node;
 use front::{Kind, Requests, Session, gate};
-use machine::{Instant, Now, Out, Span};
+use machine::{ConnId, Instant, Now, Out, Span};
 use wire::command::{Command, CommandId, flag};
 use wire::number;
 use wire::reply::Reply;
@@ -127,6 +127,9 @@ impl Node {
         session: &mut Session,
         call: &Call<'_>,
     ) -> bool {
+        if self.awaits_move(row, session, call) {
+            return true;
+        }
         if !self.clients.pause.is_on() || self.kind(session.conn) == Kind::Replica {
             return false;
         }
@@ -151,19 +154,24 @@ impl Node {
         }
         self.resume_link(out);
         for (conn, requests) in std::mem::take(&mut self.clients.postponed) {
-            let Some(mut session) = self.sessions.take(conn) else { continue };
-            session.waiting = false;
-            let mut buffer = out.take_reply(conn);
-            let before = buffer.len();
-            let ticks = out.ticks();
-            let stamp = self.stamp(now);
-            let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
-            let (row, args, bodies) = requests.get(0);
-            self.execute_kept(Some(row), &mut session, &args, bodies, &mut turn);
-            if !session.waiting {
-                out.act(machine::Action::ResumeReads { conn });
-            }
-            self.hand_over(session, buffer, before, out);
+            self.run_kept(conn, &requests, now, out);
         }
+    }
+
+    /// Runs a request that was held back, and lets its client go on.
+    pub(crate) fn run_kept(&mut self, conn: ConnId, requests: &Requests, now: Now, out: &mut Out) {
+        let Some(mut session) = self.sessions.take(conn) else { return };
+        session.waiting = false;
+        let mut buffer = out.take_reply(conn);
+        let before = buffer.len();
+        let ticks = out.ticks();
+        let stamp = self.stamp(now);
+        let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
+        let (row, args, bodies) = requests.get(0);
+        self.execute_kept(Some(row), &mut session, &args, bodies, &mut turn);
+        if !session.waiting {
+            out.act(machine::Action::ResumeReads { conn });
+        }
+        self.hand_over(session, buffer, before, out);
     }
 }

@@ -9,7 +9,7 @@ use front::Session;
 use store::keyspace::Place;
 use wire::command::CommandId;
 use wire::number;
-use wire::reply::Reply;
+use wire::reply::{Protocol, Reply};
 use wire::slot::{SLOTS, slot};
 
 impl Node {
@@ -52,12 +52,16 @@ impl Node {
             _ if session.transaction.running.is_some() => {
                 reply.error("ERR Command not allowed inside a transaction");
             }
+            CommandId::ClusterLinks => {
+                let version = if session.protocol == Protocol::Resp3 { "3" } else { "2" };
+                self.ask_cluster(&[b"cluster", b"links", version.as_bytes()], session, turn.out);
+            }
             CommandId::ClusterHelp => drop(front::command(id, args, &mut reply)),
             _ => self.ask_cluster(args, session, turn.out),
         }
     }
 
-    fn keys_in(&self, slot: u16) -> usize {
+    pub(super) fn keys_in(&self, slot: u16) -> usize {
         self.data.keyspace.table(Place::new(0, slot)).map_or(0, |table| table.len())
     }
 
@@ -83,7 +87,7 @@ impl Node {
     }
 }
 
-fn slot_number(word: &[u8]) -> Option<u16> {
+pub(super) fn slot_number(word: &[u8]) -> Option<u16> {
     let slot = number::parse_i64(word)?;
     u16::try_from(slot).ok().filter(|slot| usize::from(*slot) < SLOTS)
 }

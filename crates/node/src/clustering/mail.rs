@@ -1,9 +1,10 @@
 //! The data plane's end of the mail with the control plane.
 
 use super::Clustering;
+use super::command::slot_number;
 use crate::clients::pause::hold;
 use crate::node::Node;
-use cluster::mail::{ToCluster, ToNode};
+use cluster::mail::{Held, ToCluster, ToNode};
 use front::Session;
 use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
 use replication::Target;
@@ -138,17 +139,24 @@ impl Node {
 
     /// Hands a changing CLUSTER command to the control plane; the client waits.
     pub(crate) fn ask_cluster(&mut self, args: &[&[u8]], session: &mut Session, out: &mut Out) {
-        let empty = self.data.keyspace.is_empty();
+        let mut held = Held { nothing: self.data.keyspace.is_empty(), in_slot: 0 };
+        let slot = assigned_slot(args);
+        held.in_slot = slot.map_or(0, |slot| self.keys_in(slot) as u64);
         let Some(clustering) = &mut self.clustering else { return };
         clustering.numbers += 1;
+        if let Some(slot) = slot {
+            self.clients.moves.close_slot(clustering.numbers, slot);
+        }
         let number = clustering.numbers;
         clustering.asked.push((number, session.conn));
         session.waiting = true;
         let words = args[1..].iter().map(|word| word.to_vec()).collect();
-        clustering.tell(ToCluster::Command { number, words, empty }, out);
+        clustering.tell(ToCluster::Command { number, words, held }, out);
+        self.close_gates();
     }
 
     fn answer_asked(&mut self, number: u64, reply: &[u8], out: &mut Out) {
+        self.clients.moves.open_slot(number);
         let Some(clustering) = &mut self.clustering else { return };
         let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
         let (_, conn) = clustering.asked.swap_remove(at);
@@ -182,6 +190,13 @@ impl Node {
             clustering.writers.clear();
         }
     }
+}
+
+/// The slot that a command wants to give an owner, if it is such a command.
+fn assigned_slot(args: &[&[u8]]) -> Option<u16> {
+    let [_, name, slot, how, _] = args else { return None };
+    let is = name.eq_ignore_ascii_case(b"setslot") && how.eq_ignore_ascii_case(b"node");
+    slot_number(slot).filter(|_| is)
 }
 
 impl Clustering {

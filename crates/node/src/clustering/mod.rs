@@ -8,6 +8,8 @@ mod mail;
 mod nodes;
 mod route;
 
+pub(crate) use route::Presence;
+
 use cluster::Topology;
 use cluster::topology::Lease;
 use machine::{Address, ConnId};

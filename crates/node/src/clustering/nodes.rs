@@ -30,6 +30,9 @@ pub(super) fn line(topology: &Topology, node: &NodeView) -> String {
         let _ =
             if first == last { write!(text, " {first}") } else { write!(text, " {first}-{last}") };
     }
+    if let Some(moving) = topology.moving.as_ref().filter(|_| node.myself) {
+        let _ = write!(text, "{moving}");
+    }
     text
 }
 
