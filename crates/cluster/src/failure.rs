@@ -194,6 +194,21 @@ impl Cluster {
         self.election.due = true;
     }
 
+    /// A member says itself that it has taken slots over: what was said of its death is older. Our
+    /// own file may have kept that from before we started.
+    pub(crate) fn alive_again(&mut self, key: Key, out: &mut Out) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        if member.is(flag::FAIL) {
+            let id = member.id;
+            member.set(flag::FAIL, false);
+            out.log(
+                Level::Notice,
+                format_args!("Clear FAIL state for node {id}: it has taken slots over."),
+            );
+            self.changed_config();
+        }
+    }
+
     /// A member answered us: it may not be dead after all.
     pub(crate) fn answered(&mut self, now: Now, key: Key, out: &mut Out) {
         let patience = Span(self.config.timeout().0 * UNDO_AFTER);

@@ -209,7 +209,10 @@ impl Cluster {
         let Some(owner) = owner else { return };
         if !self.slots.are(owner, &header.slots) {
             if primary {
-                self.claim(now, key, header.config_epoch, &header.slots, out);
+                let taken = self.claim(now, key, header.config_epoch, &header.slots, out);
+                if taken {
+                    self.alive_again(key, out);
+                }
             }
             self.correct(key, header, out);
         }

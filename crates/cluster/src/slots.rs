@@ -92,6 +92,7 @@ impl Slots {
 /// Claims.
 impl Cluster {
     /// A primary claims these slots, with this epoch: takes note, and follows if they were ours.
+    /// Whether it got any.
     pub(crate) fn claim(
         &mut self,
         now: Now,
@@ -99,16 +100,16 @@ impl Cluster {
         epoch: u64,
         claimed: &SlotSet,
         out: &mut Out,
-    ) {
+    ) -> bool {
         if sender == self.members.my_key() {
             out.log(Level::Warning, format_args!("Discarding UPDATE message about myself."));
-            return;
+            return false;
         }
         let ours = match self.members.my_primary() {
             Some((key, _)) => key,
             None => self.members.my_key(),
         };
-        let (mut total, mut moved) = (0, 0);
+        let (mut total, mut moved, mut taken) = (0, 0, false);
         for slot in 0..SLOTS as u16 {
             let owner = self.slots.owner(slot);
             if !claimed.contains(slot) {
@@ -128,6 +129,7 @@ impl Cluster {
             let rival = self.slots.claimant(slot).and_then(|key| self.members.get(key));
             if rival.is_none_or(|rival| rival.config_epoch < epoch) {
                 moved += usize::from(owner == Some(ours));
+                taken = true;
                 self.withhold_from(now, sender, owner);
                 self.slots.set(slot, Some(sender), &mut self.members);
                 // There is nothing left to give away.
@@ -153,6 +155,7 @@ impl Cluster {
         } else {
             self.leave_sub_replica(now, out);
         }
+        taken
     }
 
     /// A replica of a replica goes to the grand primary.

@@ -5,7 +5,7 @@ use super::command::slot_number;
 use crate::clients::pause::hold;
 use crate::node::Node;
 use cluster::mail::{Held, ToCluster, ToNode};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
 use replication::Target;
 
@@ -149,7 +149,7 @@ impl Node {
         }
         let number = clustering.numbers;
         clustering.asked.push((number, session.conn));
-        session.waiting = true;
+        session.waiting.begin(Awaited::Cluster);
         let words = args[1..].iter().map(|word| word.to_vec()).collect();
         clustering.tell(ToCluster::Command { number, words, held }, out);
         self.close_gates();
@@ -160,7 +160,7 @@ impl Node {
         let Some(clustering) = &mut self.clustering else { return };
         let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
         let (_, conn) = clustering.asked.swap_remove(at);
-        self.answer_late(conn, reply, out);
+        self.answer_late(conn, Awaited::Cluster, reply, out);
     }
 
     /// A client is gone: nobody waits for the answer any more.

@@ -154,6 +154,10 @@ pub struct Repl {
     pub diskless_load: String,
     /// `rdb-del-sync-files`.
     pub delete_files: bool,
+    /// `repl-disable-tcp-nodelay`: the system may gather the stream into larger packets.
+    pub gathered: bool,
+    /// `propagation-error-behavior`.
+    pub on_error: String,
 }
 
 /// What is slow, and how much of it is kept.
@@ -285,6 +289,8 @@ pub struct Face {
     pub title: String,
     /// `supervised`: who is told that the server is ready.
     pub supervised: String,
+    /// `oom-score-adj` and its values.
+    pub oom: OomRule,
     /// `syslog-enabled`.
     pub syslog: bool,
     /// `syslog-ident`.
@@ -293,12 +299,36 @@ pub struct Face {
     pub syslog_facility: String,
 }
 
+/// How soon the system is asked to end the process when memory runs out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OomRule {
+    /// `oom-score-adj`.
+    pub mode: String,
+    /// `oom-score-adj-values`: for a primary, for a replica, and for a child, which we have not.
+    pub values: String,
+}
+
+impl OomRule {
+    /// The value for a role.
+    pub fn of(&self, replica: bool) -> i64 {
+        let value = self.values.split(' ').nth(usize::from(replica));
+        value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Default for OomRule {
+    fn default() -> Self {
+        OomRule { mode: String::from("no"), values: String::from("0 200 800") }
+    }
+}
+
 impl Default for Face {
     fn default() -> Self {
         Face {
             set_title: true,
             title: String::from("{title} {listen-addr} {server-mode}"),
             supervised: String::from("no"),
+            oom: OomRule::default(),
             syslog: false,
             syslog_ident: String::from("redis"),
             syslog_facility: String::from("local0"),
@@ -366,6 +396,8 @@ impl Default for Repl {
             diskless_most: 0,
             diskless_load: String::from("disabled"),
             delete_files: false,
+            gathered: false,
+            on_error: String::from("ignore"),
         }
     }
 }
@@ -489,10 +521,10 @@ impl Config {
             State::Obeyed(slot) => (slot.set)(self, &value),
             State::Refused(_) if value == row.default => {}
             State::Refused(why) => return Err(String::from(why)),
-            State::Ignored if value == row.default => {
+            State::Ignored | State::Moot(_) if value == row.default => {
                 self.kept.remove(row.name);
             }
-            State::Ignored => {
+            State::Ignored | State::Moot(_) => {
                 self.kept.insert(row.name, value);
             }
         }
@@ -503,15 +535,16 @@ impl Config {
     pub fn value(&self, row: &Row) -> String {
         match row.state {
             State::Obeyed(slot) => (slot.get)(self),
-            State::Ignored | State::Refused(_) => {
+            State::Ignored | State::Moot(_) | State::Refused(_) => {
                 self.kept.get(row.name).map_or_else(|| row.default.into(), String::clone)
             }
         }
     }
 
-    /// The directives that were set and do nothing.
+    /// The directives that were set and do nothing yet.
     pub fn without_effect(&self) -> impl Iterator<Item = &'static str> {
-        self.kept.keys().copied()
+        let ignored = |name: &str| find(name).is_some_and(|r| matches!(r.state, State::Ignored));
+        self.kept.keys().copied().filter(move |name| ignored(name))
     }
 }
 
@@ -545,6 +578,7 @@ mod tests {
             ("dbfilename", "x.rdb"),
             ("slave-priority", "5"),
             ("slave-lazy-flush", "yes"),
+            ("lazyfree-lazy-expire", "yes"),
             ("maxmemory-clients", "5%"),
             ("maxmemory-policy", "volatile-lfu"),
             ("maxmemory-policy", "allkeys-random"),
@@ -557,7 +591,7 @@ mod tests {
             config.apply(name, &[value]).unwrap();
             assert_eq!(config.value(find(name).unwrap()), value);
         }
-        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["replica-lazy-flush"]);
+        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["lazyfree-lazy-expire"]);
         config.apply("save", &[""]).unwrap();
         assert_eq!(config.save, "");
     }

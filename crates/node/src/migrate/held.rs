@@ -3,7 +3,7 @@
 use super::Moves;
 use crate::execute::Call;
 use crate::node::Node;
-use front::{Requests, Session};
+use front::{Awaited, Requests, Session};
 use machine::{Now, Out};
 use wire::command::{self, Command, CommandId, flag};
 use wire::slot::slot;
@@ -51,7 +51,7 @@ impl Node {
         if waits {
             let mut requests = Requests::default();
             requests.push(row, call.request.args, call.request.bodies);
-            session.waiting = true;
+            session.waiting.begin(Awaited::Keys);
             self.clients.moves.held.push((session.conn, requests));
         }
         waits
@@ -69,7 +69,7 @@ impl Node {
         if std::mem::take(&mut self.clients.moves.over) {
             self.close_gates();
             for (conn, requests) in std::mem::take(&mut self.clients.moves.held) {
-                self.run_kept(conn, &requests, now, out);
+                self.run_kept(conn, Awaited::Keys, &requests, now, out);
             }
         }
     }

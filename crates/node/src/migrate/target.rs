@@ -6,7 +6,7 @@ use super::{MOST_IDLE, Moves};
 use crate::execute::Turn;
 use crate::node::Node;
 use core::net::{IpAddr, SocketAddr};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, ConnId, Instant, NetError, Now, Out, Token};
 
 use std::sync::Arc;
@@ -47,7 +47,7 @@ impl Node {
         if keys.is_empty() {
             return Reply::new(turn.buffer, session.protocol).simple("NOKEY");
         }
-        session.waiting = true;
+        session.waiting.begin(Awaited::Target);
         let job = Job::new(session.conn, words, session.db, keys);
         self.clients.moves.jobs.push(job);
         let at = self.clients.moves.jobs.len() - 1;
@@ -230,7 +230,7 @@ impl Node {
         }
         reply += "\r\n";
         if let Some(asker) = job.asker {
-            self.answer_late(asker, reply.as_bytes(), out);
+            self.answer_late(asker, Awaited::Target, reply.as_bytes(), out);
         }
     }
 

@@ -21,6 +21,13 @@ pub(super) const ROWS: &[Row] = &[
     ignored("cluster-announce-port", Kind::Int(0, 65535), "0", Access::Mutable),
     ignored("cluster-announce-tls-port", Kind::Int(0, 65535), "0", Access::Mutable),
     obeyed(
+        "cluster-busy-timeout",
+        Kind::Int(0, INT),
+        "0",
+        Access::Fixed,
+        slot!(cluster.busy_timeout),
+    ),
+    obeyed(
         "cluster-config-file",
         Kind::Text,
         "nodes.conf",
@@ -29,13 +36,6 @@ pub(super) const ROWS: &[Row] = &[
     ),
     obeyed("cluster-enabled", Kind::Bool, "no", Access::Fixed, slot!(cluster.enabled)),
     obeyed("cluster-fast-failover", Kind::Bool, "yes", Access::Fixed, slot!(cluster.fast_failover)),
-    obeyed(
-        "cluster-busy-timeout",
-        Kind::Int(0, INT),
-        "0",
-        Access::Fixed,
-        slot!(cluster.busy_timeout),
-    ),
     ignored("cluster-link-sendbuf-limit", Kind::Memory(0, MEMORY), "0", Access::Mutable),
     ignored("cluster-migration-barrier", Kind::Int(0, INT), "1", Access::Mutable),
     obeyed(
