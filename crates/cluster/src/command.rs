@@ -4,6 +4,7 @@ use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::mail::Held;
 use crate::members::Key;
+use crate::moving::opens_or_closes;
 use crate::voice::Then;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -53,7 +54,8 @@ impl Cluster {
             Ok(text) => format!("{text}\r\n"),
             Err(why) => format!("-ERR {why}\r\n"),
         };
-        self.after_apply(Then::Reply(number, text.into_bytes()));
+        let then = Then::Reply(number, text.into_bytes());
+        if opens_or_closes(words) { self.after_apply_only(then) } else { self.after_apply(then) }
     }
 
     fn answer(&mut self, now: Now, words: &[Vec<u8>], held: Held, out: &mut Out) -> Answer {

@@ -46,6 +46,14 @@ impl Open {
     }
 }
 
+/// Whether this is a SETSLOT that changes no owner. Thousands of slots are moved one after the
+/// other: the file has these states soon, and nobody waits for that. Who finds a slot open at one
+/// end only, since the other was restarted at once, mends it as any slot that was left open.
+pub(crate) fn opens_or_closes(words: &[Vec<u8>]) -> bool {
+    let is = |at: usize, name| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name));
+    is(0, b"setslot") && !is(2, b"node")
+}
+
 impl Cluster {
     /// CLUSTER SETSLOT. `keys`: how many the node holds in the slot, which it keeps closed until
     /// our answer.
@@ -61,6 +69,7 @@ impl Cluster {
         }
         let slot = slot_number(&words[0])?;
         let how = words[1].to_ascii_lowercase();
+        let assigns = how == b"node";
         match (how.as_slice(), &words[2..]) {
             (b"migrating", [id]) => self.give_away(slot, id)?,
             (b"importing", [id]) => self.take_in(slot, id)?,
@@ -75,7 +84,12 @@ impl Cluster {
                     .into());
             }
         }
-        self.changed_config();
+        if assigns {
+            self.changed_config();
+        } else {
+            self.picture.dirty = true;
+            self.store.soon = true;
+        }
         ok()
     }
 

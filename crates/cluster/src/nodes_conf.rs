@@ -222,6 +222,25 @@ vars currentEpoch 9 lastVoteEpoch 8
         assert_eq!(text, FILE.replace("1700000000000", "0"));
     }
 
+    /// As redis-server writes them; only our own moves mean something.
+    #[test]
+    fn open_slots_outlive_the_process() {
+        let open = " [5->-2222222222222222222222222222222222222222] \
+                    [9000-<-2222222222222222222222222222222222222222]";
+        let file = FILE.replace(" 16000\n", &format!(" 16000{open}\n"));
+        let read = |text: &str| parse(text.as_bytes(), &stranger(), Instant(5));
+        let loaded = read(&file).expect("it is whole");
+        let text = render(&loaded.members, &loaded.slots, loaded.epochs);
+        assert_eq!(text, file.replace("1700000000000", "0"));
+        let theirs = FILE.replace("3 disconnected", &format!("3 disconnected{open}"));
+        let loaded = read(&theirs).expect("it is whole");
+        assert!(loaded.slots.open.picture(&loaded.members).is_none());
+        for bad in ["[5->-2]", "[5->-", "[16384-<-22", "[x]", "[5-=-22", "[5->-2222"] {
+            let file = FILE.replace(" 16000\n", &format!(" {bad}\n"));
+            assert_eq!(read(&file).err(), Some(1), "{bad}");
+        }
+    }
+
     #[test]
     fn damage_is_named_by_its_line() {
         let bad = |text: &str| parse(text.as_bytes(), &stranger(), Instant(0)).err();
