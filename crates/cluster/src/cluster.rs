@@ -178,6 +178,9 @@ impl Cluster {
             ToCluster::Command { number, words, held } => {
                 self.command(now, number, &words, held, out);
             }
+            ToCluster::Transaction { number, commands } => {
+                self.transaction(now, number, &commands, out);
+            }
         }
     }
 

@@ -45,17 +45,36 @@ impl Cluster {
         held: Held,
         out: &mut Out,
     ) {
+        let text = self.reply(now, words, held, out);
+        let then = Then::Reply(number, text.into_bytes());
+        if opens_or_closes(words) { self.after_apply_only(then) } else { self.after_apply(then) }
+    }
+
+    /// Does several commands. Nothing of the bus comes in between.
+    pub(crate) fn transaction(
+        &mut self,
+        now: Now,
+        number: u64,
+        commands: &[(Vec<Vec<u8>>, Held)],
+        out: &mut Out,
+    ) {
+        let mut text = format!("*{}\r\n", commands.len());
+        for (words, held) in commands {
+            text += &self.reply(now, words, *held, out);
+        }
+        self.after_apply(Then::Reply(number, text.into_bytes()));
+    }
+
+    fn reply(&mut self, now: Now, words: &[Vec<u8>], held: Held, out: &mut Out) -> String {
         let answer = if self.clock.next.is_none() {
             Err("The cluster configuration is being loaded".into())
         } else {
             self.answer(now, words, held, out)
         };
-        let text = match answer {
+        match answer {
             Ok(text) => format!("{text}\r\n"),
             Err(why) => format!("-ERR {why}\r\n"),
-        };
-        let then = Then::Reply(number, text.into_bytes());
-        if opens_or_closes(words) { self.after_apply_only(then) } else { self.after_apply(then) }
+        }
     }
 
     fn answer(&mut self, now: Now, words: &[Vec<u8>], held: Held, out: &mut Out) -> Answer {

@@ -102,6 +102,13 @@ pub enum ToCluster {
         /// What the node holds, asked under the command.
         held: Held,
     },
+    /// Several of them in one go, as a transaction has them; their replies come as an array.
+    Transaction {
+        /// Number to answer with.
+        number: u64,
+        /// The words after CLUSTER of each, and what the node holds.
+        commands: Vec<(Vec<Vec<u8>>, Held)>,
+    },
 }
 
 /// What the data plane holds as it hands over a command.

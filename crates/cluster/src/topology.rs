@@ -172,6 +172,11 @@ impl Topology {
         self.owners[usize::from(slot)] == 0
     }
 
+    /// Whether we are a primary that serves slots, the lease apart.
+    pub fn serves(&self) -> bool {
+        self.ok && self.owners.contains(&0)
+    }
+
     /// The runs of slots of a node: first and last of each.
     pub fn ranges(&self, id: NodeId) -> Vec<(u16, u16)> {
         let mut ranges: Vec<(u16, u16)> = Vec::new();

@@ -5,7 +5,7 @@
 //! of a transaction or nothing.
 
 use crate::admit::Refused;
-use crate::clustering::Presence;
+use crate::clustering::{Presence, is_change};
 use crate::execute::{Call, Turn};
 use crate::node::Node;
 use front::{Queue, Session, Watching};
@@ -133,6 +133,9 @@ impl Node {
             return reply.null_array();
         }
         let count = queue.requests.len();
+        if count > 0 && (0..count).all(|index| is_change(queue.requests.get(index).0.id)) {
+            return self.ask_cluster_all(&queue, session, turn.out);
+        }
         reply.array(count);
         let began = turn.ticks;
         session.transaction.running = Some(count);

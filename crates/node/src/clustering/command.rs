@@ -12,6 +12,29 @@ use wire::number;
 use wire::reply::{Protocol, Reply};
 use wire::slot::{SLOTS, slot};
 
+/// Whether a subcommand is one that changes the cluster: the control plane does it. A transaction
+/// of such alone goes there as a whole, as `redis-cli --cluster fix` wants it; among others they
+/// are refused, since their replies would come too late for their places.
+pub(crate) fn is_change(id: CommandId) -> bool {
+    matches!(
+        id,
+        CommandId::ClusterAddslots
+            | CommandId::ClusterAddslotsrange
+            | CommandId::ClusterBumpepoch
+            | CommandId::ClusterDelslots
+            | CommandId::ClusterDelslotsrange
+            | CommandId::ClusterFailover
+            | CommandId::ClusterFlushslots
+            | CommandId::ClusterForget
+            | CommandId::ClusterMeet
+            | CommandId::ClusterReplicate
+            | CommandId::ClusterReset
+            | CommandId::ClusterSaveconfig
+            | CommandId::ClusterSetConfigEpoch
+            | CommandId::ClusterSetslot
+    )
+}
+
 impl Node {
     /// Runs a CLUSTER subcommand.
     pub(crate) fn cluster_command(
@@ -48,7 +71,6 @@ impl Node {
             CommandId::ClusterReplicas | CommandId::ClusterSlaves => {
                 replicas(&topology, args[2], &mut reply);
             }
-            // The control plane's answer would come too late for its place among the replies.
             _ if session.transaction.running.is_some() => {
                 reply.error("ERR Command not allowed inside a transaction");
             }
