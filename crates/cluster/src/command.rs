@@ -4,7 +4,7 @@ use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::mail::Held;
 use crate::members::Key;
-use crate::moving::opens_or_closes;
+use crate::moving::need_not_last;
 use crate::voice::Then;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -47,7 +47,11 @@ impl Cluster {
     ) {
         let text = self.reply(now, words, held, out);
         let then = Then::Reply(number, text.into_bytes());
-        if opens_or_closes(words) { self.after_apply_only(then) } else { self.after_apply(then) }
+        if need_not_last(words, self.members.me().id) {
+            self.after_apply_only(then);
+        } else {
+            self.after_apply(then);
+        }
     }
 
     /// Does several commands. Nothing of the bus comes in between.

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::cluster::free_ports;
-use crate::server::{Home, PATIENCE, Process, Program, until};
+use crate::server::{Home, PATIENCE, Process, Program, Server, until};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -256,5 +256,185 @@ fn a_slot_left_open_is_mended() {
         pair.check();
         let mut follower = Follower::new(pair.ports);
         assert_eq!(follower.call("MGET bar x{bar} y{bar}"), "[1 2 3]");
+    }
+}
+
+/// What is said to both pairs, each line to the node it begins with, over one connection a node.
+/// `A` and `B` stand for names, `PA` and `PB` for ports, a dash for the empty word.
+const SAID: &str = "
+0 CLUSTER SETSLOT
+0 CLUSTER SETSLOT 1
+0 CLUSTER SETSLOT 1 foo
+0 CLUSTER SETSLOT x migrating B
+0 CLUSTER SETSLOT 16384 stable
+0 CLUSTER SETSLOT -1 stable
+0 CLUSTER SETSLOT 8200 migrating B
+0 CLUSTER SETSLOT 1 migrating abc
+0 CLUSTER SETSLOT 1 migrating A
+0 CLUSTER SETSLOT 1 importing B
+0 CLUSTER SETSLOT 8200 importing zzz
+0 CLUSTER SETSLOT 8200 importing B
+0 CLUSTER SETSLOT 1 stable x
+0 CLUSTER SETSLOT 1 node
+0 CLUSTER SETSLOT 1 node foo
+0 CLUSTER DELSLOTS 1
+0 CLUSTER ADDSLOTS 1
+0 CLUSTER SETSLOT 1 stable
+0 CLUSTER SETSLOT 8200 stable
+0 MULTI
+0 CLUSTER DELSLOTS 1
+0 CLUSTER ADDSLOTS 1
+0 CLUSTER SETSLOT 1 stable
+0 CLUSTER BUMPEPOCH
+0 EXEC
+0 SET bar 1
+0 SET x{bar} 2
+0 SET y{bar} 3
+0 CLUSTER SETSLOT 5061 migrating B
+1 CLUSTER SETSLOT 5061 importing A
+0 GET bar
+0 GET nope{bar}
+0 MGET bar nope{bar}
+0 MGET nope{bar} nope2{bar}
+0 MGET bar x{bar}
+0 SET new{bar} 1
+0 MULTI
+0 GET bar
+0 GET nope{bar}
+0 EXEC
+0 MULTI
+0 GET bar
+0 GET x{bar}
+0 EXEC
+0 MULTI
+0 MSET bar 1 nope{bar} 3
+0 EXEC
+0 ASKING
+0 GET nope{bar}
+1 GET bar
+1 ASKING
+1 GET bar
+1 GET bar
+1 ASKING
+1 MGET bar x{bar}
+1 ASKING
+1 MGET bar bar
+1 ASKING
+1 PING
+1 GET bar
+1 ASKING
+1 ASKING
+1 GET bar
+1 GET bar
+1 ASKING
+1 MULTI
+1 SET q{bar} 1
+1 GET q{bar}
+1 EXEC
+1 GET q{bar}
+1 ASKING
+1 FOO
+1 GET q{bar}
+1 ASKING
+1 GET
+1 GET q{bar}
+1 READONLY
+1 GET q{bar}
+1 ASKING
+1 GET q{bar}
+1 READWRITE
+1 RESTORE-ASKING w{bar} 0 x
+1 ASKING x
+0 MIGRATE 127.0.0.1 PB zz{bar} 0 1000
+0 MIGRATE 127.0.0.1 PB bar 0 1000 copy
+0 MIGRATE 127.0.0.1 PB bar 0 1000
+0 MIGRATE 127.0.0.1 PB bar 0 1000 replace
+0 GET bar
+0 MIGRATE 127.0.0.1 PB - 0 1000 keys x{bar} y{bar} zz{bar}
+0 GET x{bar}
+0 MIGRATE 127.0.0.1 PB foo 0 100
+1 ASKING
+1 MGET bar x{bar} y{bar}
+1 CLUSTER COUNTKEYSINSLOT 5061
+0 CLUSTER COUNTKEYSINSLOT 5061
+0 MIGRATE 127.0.0.1 PB k{bar} 0 x
+0 MIGRATE 127.0.0.1 PB k{bar} x 0
+0 MIGRATE 127.0.0.1 PB k{bar} 0 0 foo
+0 MIGRATE 127.0.0.1 PB k{bar} 0 0 auth
+0 MIGRATE 127.0.0.1 PB k{bar} 0 0 auth2 a
+0 MIGRATE 127.0.0.1 PB k{bar} 0 0 keys a
+0 MIGRATE a b c
+0 MIGRATE 127.0.0.1 PB - 0 0 keys a b
+1 MIGRATE 127.0.0.1 PA bar 0 1000 copy
+1 MIGRATE 127.0.0.1 PA bar 1 1000 copy
+1 MIGRATE 127.0.0.1 PA bar 0 1000 copy auth xx
+1 MIGRATE 127.0.0.1 PA bar 0 1000 copy replace auth2 default xx
+1 MIGRATE 127.0.0.1 1 bar 0 100
+1 MIGRATE nowhere.invalid 1 bar 0 100
+0 CLUSTER SETSLOT 5061 node B
+0 MIGRATE 127.0.0.1 PB bar 0 1000 replace
+1 CLUSTER SETSLOT 5061 node B
+1 GET bar
+1 CLUSTER SETSLOT 5061 node B
+0 GET bar
+0 CLUSTER SETSLOT 5061 stable
+";
+
+#[test]
+fn replies_are_those_of_redis() {
+    let programs = [[Program::Redis; 2], [Program::Holdfast; 2]];
+    let answers = programs.map(|programs| {
+        let pair = Pair::start(programs);
+        let mut clients = pair.ports.map(Client::connect);
+        let said = SAID.lines().filter(|line| !line.is_empty()).map(|line| {
+            let words: Vec<String> = line[2..]
+                .split(' ')
+                .map(|word| match word {
+                    "A" => pair.names[0].clone(),
+                    "B" => pair.names[1].clone(),
+                    "PA" => pair.ports[0].to_string(),
+                    "PB" => pair.ports[1].to_string(),
+                    "-" => String::new(),
+                    word => word.to_owned(),
+                })
+                .collect();
+            let at = usize::from(line.starts_with('1'));
+            let mut reply = clients[at].call(&words);
+            for (index, port) in pair.ports.iter().enumerate() {
+                reply = reply.replace(&port.to_string(), &format!("P{index}"));
+            }
+            format!("{line}\n    {reply}")
+        });
+        said.collect::<Vec<_>>()
+    });
+    let [theirs, ours] = &answers;
+    for (theirs, ours) in theirs.iter().zip(ours) {
+        assert_eq!(ours, theirs);
+    }
+}
+
+/// What one program wrote of open slots the other reads.
+#[test]
+fn open_slots_outlive_the_process() {
+    for programs in [[Program::Redis, Program::Holdfast], [Program::Holdfast, Program::Redis]] {
+        let home = Home::new();
+        let arguments = ["--cluster-enabled", "yes", "--save", ""];
+        let server = Server::of(programs[0], home, &arguments);
+        let mut client = server.client();
+        let id =
+            until("its name", || Some(client.line("CLUSTER MYID")).filter(|id| id.len() == 40));
+        assert_eq!(client.line("CLUSTER ADDSLOTS 1 2"), "+OK");
+        assert_eq!(client.line(&format!("CLUSTER SETSLOT 2 MIGRATING {id}")), "+OK");
+        assert_eq!(client.line(&format!("CLUSTER SETSLOT 7 IMPORTING {id}")), "+OK");
+        let open = format!("1-2 [2->-{id}] [7-<-{id}]");
+        let file = server.home.file("nodes.conf");
+        until("it is saved", || {
+            let text = std::fs::read_to_string(&file).ok()?;
+            text.contains(&open).then_some(())
+        });
+        let (_, home) = server.end(rustix::process::Signal::KILL);
+        let server = Server::of(programs[1], home, &arguments);
+        let mut client = server.client();
+        until("the slots", || client.line("CLUSTER NODES").contains(&open).then_some(()));
     }
 }
