@@ -22,6 +22,7 @@ mod install;
 mod introspection;
 mod large;
 mod memory;
+mod moving;
 mod newer_primary;
 mod process;
 mod relay;
