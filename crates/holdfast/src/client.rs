@@ -97,8 +97,8 @@ impl Client {
                     self.seeds.dedup();
                     self.owners = vec![None; SLOTS];
                     for node in nodes {
-                        let address = Rc::new((node.host, node.port));
-                        for slot in node.slots.into_iter().flat_map(|(first, last)| first..=last) {
+                        let address = Rc::new(node.address());
+                        for slot in node.slots.iter() {
                             self.owners[usize::from(slot)] = Some(Rc::clone(&address));
                         }
                     }

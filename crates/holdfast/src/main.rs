@@ -9,7 +9,6 @@ mod client;
 mod cluster;
 mod connection;
 mod control;
-mod create;
 mod install;
 mod process;
 mod server;
@@ -17,7 +16,6 @@ mod settings;
 mod supervisor;
 mod syslog;
 mod topology;
-mod trib;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -63,9 +61,13 @@ enum Tool {
     Check(check::Options),
     /// Lay out bin/ with the names of Redis's programs, and share/ with settings
     Install(install::Options),
-    /// Make and look at clusters
-    #[command(subcommand)]
-    Cluster(cluster::Verb),
+    /// Make, examine and change clusters: holdfast cluster help
+    #[command(disable_help_flag = true)]
+    Cluster {
+        /// The arguments of redis-cli --cluster
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -92,10 +94,11 @@ fn main() -> ExitCode {
         (Some("redis-server"), _) => return server::main(&args[1..]),
         (Some("redis-cli"), _) => return cli::main(&args[1..]),
         (Some("redis-benchmark"), _) => return bench::main(&args[1..]),
-        (Some("redis-trib.rb" | "redis-trib"), _) => return trib::main(&args[1..]),
+        (Some("redis-trib.rb" | "redis-trib"), _) => return cluster::main(&args[1..]),
         (_, Some("bench")) => return bench::main(&args[2..]),
         (_, Some("server")) => return server::main(&args[2..]),
         (_, Some("cli")) => return cli::main(&args[2..]),
+        (_, Some("cluster")) => return cluster::main(&args[2..]),
         _ => {}
     }
     let result = match Cli::parse().command {
@@ -105,7 +108,7 @@ fn main() -> ExitCode {
         Tool::Up(options) => up::run(&options).map(|()| true),
         Tool::Install(options) => install::run(&options).map(|()| true),
         Tool::Check(options) => check::run(&options),
-        Tool::Cluster(verb) => cluster::run(&verb).map(|()| true),
+        Tool::Cluster { args } => return cluster::main(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,
