@@ -18,8 +18,8 @@ pub fn danger(picture: &Picture, what: &str) -> Option<String> {
         format!(
             "*** Fixing {what} with {silent} unreachable masters is dangerous: redis-cli will \
              assume that slots about masters that are not reachable are not covered, and will try \
-             to reassign them to the reachable nodes. This can cause data loss and is rarely what you \
-             want to do. If you really want to proceed use the \
+             to reassign them to the reachable nodes. This can cause data loss and is rarely what \
+             you want to do. If you really want to proceed use the \
              --cluster-fix-with-unreachable-masters option."
         )
     })

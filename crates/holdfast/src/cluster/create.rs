@@ -168,20 +168,30 @@ fn assemble(session: &mut Session, plan: &Plan, tell: &mut dyn FnMut(&str)) -> R
     }
     tell(">>> Nodes configuration updated");
     let mut last = String::new();
-    let agreed = wait_until(AGREE, || match session.picture(&all[0]) {
-        Ok(picture) => {
-            let whole = picture.members.len() == all.len() && picture.covered() == Slots::all();
-            whole && picture.agrees()
-        }
-        Err(error) => {
-            last = error;
-            false
-        }
+    let agreed = wait_until(AGREE, || {
+        let serving = serving(session, &all);
+        last = serving.as_ref().err().cloned().unwrap_or_default();
+        serving == Ok(true)
     });
     match agreed {
         true => Ok(()),
         false => Err(format!("[ERR] The nodes do not agree who owns which slot. {last}")),
     }
+}
+
+/// Whether all agree who owns what, and serve.
+fn serving(session: &mut Session, nodes: &[Address]) -> Result<bool, String> {
+    let picture = session.picture(&nodes[0])?;
+    let whole = picture.members.len() == nodes.len() && picture.covered() == Slots::all();
+    if !whole || !picture.agrees() {
+        return Ok(false);
+    }
+    for node in nodes {
+        if !session.say(node, &["CLUSTER", "INFO"])?.contains("cluster_state:ok") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Waits until all nodes know one another.

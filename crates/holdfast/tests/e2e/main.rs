@@ -3,6 +3,7 @@
 //! Where Redis's behaviour is defined, the same bytes go to a `redis-server` as well, and the
 //! replies must be equal.
 
+mod admin;
 mod bad_bus;
 mod bad_input;
 mod basics;
