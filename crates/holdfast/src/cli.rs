@@ -172,9 +172,14 @@ impl<'o> Client<'o> {
 
     /// Sends a command; in cluster mode, where redirections lead.
     fn call(&mut self, words: &[&[u8]]) -> Result<Value, String> {
+        let mut asking = false;
         for _ in 0..=REDIRECTIONS {
+            if asking {
+                self.connection.call(&[b"ASKING"]).map_err(|error| format!("Error: {error}"))?;
+            }
             let reply = self.connection.call(words).map_err(|error| format!("Error: {error}"))?;
             let Some((slot, host, port)) = self.redirection(&reply) else { return Ok(reply) };
+            asking = matches!(&reply, Value::Error(text) if text.starts_with(b"ASK "));
             if io::stdout().is_terminal() {
                 println!("-> Redirected to slot [{slot}] located at {host}:{port}");
             }
@@ -187,7 +192,8 @@ impl<'o> Client<'o> {
     fn redirection(&self, reply: &Value) -> Option<(String, String, u16)> {
         let Value::Error(text) = reply else { return None };
         let text = std::str::from_utf8(text).ok().filter(|_| self.options.follow)?;
-        let mut words = text.strip_prefix("MOVED ")?.split(' ');
+        let text = text.strip_prefix("MOVED ").or_else(|| text.strip_prefix("ASK "))?;
+        let mut words = text.split(' ');
         let slot = words.next()?.to_string();
         let (host, port) = words.next()?.rsplit_once(':')?;
         let host = if host.is_empty() { &self.host } else { host };

@@ -52,10 +52,19 @@ impl Session {
         })
     }
 
-    /// A command whose reply is a text; an error reply is an error.
+    /// A command whose reply is a text; an error reply is an error. A node that is still loading is
+    /// waited for.
     pub(super) fn say(&mut self, node: &Address, words: &[&str]) -> Result<String, String> {
         let bytes: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-        text(self.call(node, &bytes, None)?)
+        let mut reply = self.call(node, &bytes, None);
+        wait_until(TIMEOUT, || {
+            let loading = matches!(&reply, Ok(Value::Error(text)) if text.starts_with(b"LOADING"));
+            if loading {
+                reply = self.call(node, &bytes, None);
+            }
+            !loading
+        });
+        text(reply?)
             .map_err(|error| format!("Node {} replied with error:\n{error}", admin::text(node)))
     }
 

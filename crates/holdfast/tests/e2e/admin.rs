@@ -194,8 +194,32 @@ fn what_was_interrupted_is_refused_and_fixed() {
 }
 
 #[test]
-fn answers_that_make_no_sense_are_asked_for_again() {
-    let nodes = Nodes::cluster(Program::Redis, 3);
+fn a_cluster_that_cannot_be_made_leaves_the_nodes_as_they_were() {
+    let nodes = Nodes::start(Program::Redis, 3);
+    let all: Vec<String> = (0..3).map(|index| nodes.at(index)).collect();
+    let create = format!("create {}", all.join(" "));
+    let views = || (0..3).map(|index| nodes.say(index, "CLUSTER NODES")).collect::<Vec<_>>();
+    let before = views();
+    let (code, said) = nodes.answered(&create, "no\n");
+    assert!(code == 1 && said.contains("(type 'yes' to accept): "), "{said}");
+    let (code, said) = nodes.answered(&create, "");
+    assert!(code == 1 && said.contains("The input ended before"), "{said}");
+    nodes.expect(1, &format!("{create} --replicas 1 --yes"), "At least 6 nodes are required.");
+    nodes.expect(1, &format!("{create} 127.0.0.1:1 --yes"), "Could not connect to Redis at 127.");
+    let single = Server::start();
+    let line = format!("{create} 127.0.0.1:{} --yes", single.port);
+    nodes.expect(1, &line, "is not configured as a cluster node.");
+    assert_eq!(views(), before);
+    nodes.expect(0, &format!("{create} --dry-run"), "Master[2] -> Slots 10923 - 16383");
+    assert_eq!(views(), before);
+    nodes.expect(0, &format!("{create} --yes"), "[OK] All 16384 slots covered.");
+    nodes.expect(1, &format!("{create} --yes"), "is not empty. Either the node already knows");
+    questions(&nodes);
+    everywhere(&nodes);
+}
+
+/// Answers that make no sense are asked for again.
+fn questions(nodes: &Nodes) {
     let (seed, a, b) = (nodes.at(0), nodes.id(0), nodes.id(1));
     let answers = format!("0\n16385\nx\n10\nnobody\n{a}\nnobody\n{a}\n{b}\ndone\nno\n");
     let (code, said) = nodes.answered(&format!("reshard {seed}"), &answers);
@@ -230,9 +254,8 @@ fn answers_that_make_no_sense_are_asked_for_again() {
     }
 }
 
-#[test]
-fn the_same_goes_to_every_node() {
-    let nodes = Nodes::cluster(Program::Redis, 3);
+/// What goes to every node.
+fn everywhere(nodes: &Nodes) {
     let seed = nodes.at(2);
     nodes.fill(50);
     let said = nodes.expect(0, &format!("call {seed} config get port"), ">>> Calling config get");
@@ -259,27 +282,4 @@ fn the_same_goes_to_every_node() {
     let timeout = nodes.expect(0, &format!("set-timeout {seed} 3000"), ">>> New node timeout set.");
     assert!(timeout.contains("0 OK, 3 ERR"), "there is no file to write it to: {timeout}");
     assert!(nodes.say(0, "CONFIG GET cluster-node-timeout").contains("3000"));
-}
-
-#[test]
-fn a_cluster_that_cannot_be_made_leaves_the_nodes_as_they_were() {
-    let nodes = Nodes::start(Program::Redis, 3);
-    let all: Vec<String> = (0..3).map(|index| nodes.at(index)).collect();
-    let create = format!("create {}", all.join(" "));
-    let views = || (0..3).map(|index| nodes.say(index, "CLUSTER NODES")).collect::<Vec<_>>();
-    let before = views();
-    let (code, said) = nodes.answered(&create, "no\n");
-    assert!(code == 1 && said.contains("(type 'yes' to accept): "), "{said}");
-    let (code, said) = nodes.answered(&create, "");
-    assert!(code == 1 && said.contains("The input ended before"), "{said}");
-    nodes.expect(1, &format!("{create} --replicas 1 --yes"), "At least 6 nodes are required.");
-    nodes.expect(1, &format!("{create} 127.0.0.1:1 --yes"), "Could not connect to Redis at 127.");
-    let single = Server::start();
-    let line = format!("{create} 127.0.0.1:{} --yes", single.port);
-    nodes.expect(1, &line, "is not configured as a cluster node.");
-    assert_eq!(views(), before);
-    nodes.expect(0, &format!("{create} --dry-run"), "Master[2] -> Slots 10923 - 16383");
-    assert_eq!(views(), before);
-    nodes.expect(0, &format!("{create} --yes"), "[OK] All 16384 slots covered.");
-    nodes.expect(1, &format!("{create} --yes"), "is not empty. Either the node already knows");
 }

@@ -22,6 +22,7 @@ mod hostile_primary;
 mod install;
 mod introspection;
 mod large;
+mod local;
 mod memory;
 mod newer_primary;
 mod process;
