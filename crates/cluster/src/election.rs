@@ -65,6 +65,8 @@ pub(crate) struct Election {
     per_rank: u64,
     /// How many shards elect before ours; none in an ordinary election.
     turn: u64,
+    /// It rests on evidence that the primary's process is gone.
+    gone: bool,
     epoch: u64,
     votes: BTreeSet<Key>,
     /// Attempts that failed.
@@ -109,6 +111,12 @@ impl Cluster {
                 self.election.reset();
             }
             return;
+        }
+        let gone = self.members.my_primary().is_some_and(|(key, _)| self.is_surely_gone(now, key));
+        if gone && !core::mem::replace(&mut self.election.gone, true) {
+            // What was planned before rested on less.
+            self.election.stage = Stage::Idle;
+            self.election.failures = 0;
         }
         match self.election.stage {
             Stage::Idle => self.schedule(now, out),
@@ -374,7 +382,7 @@ impl Cluster {
 impl Cluster {
     /// Someone asks for our vote.
     pub(crate) fn consider_vote(&mut self, now: Now, from: Key, header: &Header, out: &mut Out) {
-        if !self.members.me().is_voter() || !self.voice.said.primary || self.is_hollow() {
+        if !self.members.me().is_voter() || !self.voice.said.primary {
             return;
         }
         let epoch = self.store.epochs.current;
@@ -425,7 +433,9 @@ impl Cluster {
         let Some(primary) = primary else { return Err("I don't know its master".into()) };
         let forced = header.packet_flags[0] & packet_flag::FORCE_ACK != 0;
         let gone = header.own.is_some_and(|own| own.flags & own_flag::GONE != 0);
-        let proven = primary.gone.is_held();
+        // Ourselves, hollow, we hold no lease that anybody would have to wait for.
+        let myself = primary.is(flag::MYSELF) && self.is_hollow();
+        let proven = primary.gone.is_held() || myself;
         if !primary.is(flag::FAIL) && gone && !proven {
             return Err(NO_EVIDENCE.into());
         }

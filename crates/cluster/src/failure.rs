@@ -21,12 +21,14 @@ impl Cluster {
             self.reconnect(now, key, out);
         }
         if self.clock.iteration.is_multiple_of(10) {
+            self.dismiss_silent(now, out);
             self.ping_at_random(now, out);
             self.store.resting = false;
         }
         for key in self.members.keys() {
             self.look_after(now, key, out);
         }
+        self.migrate(now, out);
         let target = self.members.my_primary().map(|(_, m)| (m.id, m.place.clone()));
         if target.is_some() && target != self.picture.followed {
             // Its address was not known before.
@@ -192,6 +194,21 @@ impl Cluster {
         }
         self.changed_config();
         self.election.due = true;
+    }
+
+    /// A member says itself that it has taken slots over: what was said of its death is older. Our
+    /// own file may have kept that from before we started.
+    pub(crate) fn alive_again(&mut self, key: Key, out: &mut Out) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        if member.is(flag::FAIL) {
+            let id = member.id;
+            member.set(flag::FAIL, false);
+            out.log(
+                Level::Notice,
+                format_args!("Clear FAIL state for node {id}: it has taken slots over."),
+            );
+            self.changed_config();
+        }
     }
 
     /// A member answered us: it may not be dead after all.

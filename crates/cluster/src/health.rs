@@ -85,7 +85,9 @@ impl Cluster {
             .filter(|(_, member)| member.is_voter() && !member.is(flag::FAIL | flag::PFAIL))
             .count();
         let majority = reachable >= self.quorum();
-        if !majority {
+        // Those whose processes are gone are not cut off from us, and know nothing newer.
+        let gone = members.iter().filter(|(_, m)| m.is_voter() && m.gone.is_held()).count();
+        if reachable + gone < self.quorum() {
             self.health.minority = Some(now.mono);
         }
         let ok = covered && majority && !self.is_hollow();

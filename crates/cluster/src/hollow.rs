@@ -2,7 +2,8 @@
 //!
 //! Its process may have died with writes that only its replicas have; a supervisor may have started
 //! it again before anybody noticed, maybe without any data. So it starts hollow: it answers the bus
-//! and says that it is hollow, serves nothing, holds no lease and grants none. To peers of our make
+//! and says that it is hollow, serves nothing and holds no lease; what its file holds is enough to
+//! vote, for its own replicas as well, and to acknowledge others. To peers of our make
 //! that is proof that the process before is gone, and a replica with newer data takes over at once.
 //! Others know no such state and take it for alive; so if nobody takes over, it says of itself that
 //! it is dead. It is hollow no longer when another node owns its slots, or when every replica it
@@ -66,7 +67,8 @@ impl Cluster {
         if !me.is_primary() || mine == 0 {
             return self.fill(now, "another node has taken over", out);
         }
-        if !self.health.hollow.told {
+        let elected_until = |(at, _)| at + self.config.auth_timeout();
+        if !self.health.hollow.told || me.trust.voted.map(elected_until) > Some(now.mono) {
             return;
         }
         let (id, offset) = (me.id, self.data.offset);

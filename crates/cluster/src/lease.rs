@@ -157,7 +157,6 @@ impl Cluster {
         member.is_primary()
             && !waits
             && !crate::receive::is_hollow(header)
-            && !self.is_hollow()
             && !unsaved
             && !replaced
             && self.owns_all(sender, &header.slots)

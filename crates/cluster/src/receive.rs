@@ -30,7 +30,10 @@ impl Cluster {
             self.pause_seen(now, key, &header, out);
         }
         match (body, sender) {
-            (Body::Touch { touch, gossip, .. }, _) => {
+            (Body::Touch { touch, gossip, extensions }, _) => {
+                if let Some(key) = sender.filter(|key| self.is_named(*key, &header)) {
+                    self.extensions_in(now, key, &header, &extensions, out);
+                }
                 self.touched(now, conn, sender, &header, touch, &gossip, out);
             }
             (Body::Fail(name), Some(_)) => self.fail_in(now, &header, NodeId(name), out),
@@ -52,6 +55,11 @@ impl Cluster {
             // strangers.
             _ => {}
         }
+    }
+
+    /// Whether the sender is the member of that name.
+    fn is_named(&self, key: Key, header: &Header) -> bool {
+        self.members.get(key).is_some_and(|member| member.id.0 == header.sender)
     }
 
     /// Whom a packet is from: the end of our link, once it has said its name, else whom it names.
@@ -209,7 +217,10 @@ impl Cluster {
         let Some(owner) = owner else { return };
         if !self.slots.are(owner, &header.slots) {
             if primary {
-                self.claim(now, key, header.config_epoch, &header.slots, out);
+                let taken = self.claim(now, key, header.config_epoch, &header.slots, out);
+                if taken {
+                    self.alive_again(key, out);
+                }
             }
             self.correct(key, header, out);
         }

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use machine::{Level, Now, Out};
-use wire::bus::SlotSet;
+use wire::bus::{SlotSet, flag};
 use wire::slot::SLOTS;
 
 const NOBODY: Key = Key(0);
@@ -46,8 +46,12 @@ impl Slots {
         }
         if let Some(new) = owner {
             self.sets.entry(new).or_default().insert(slot);
+            let first = members.get(new).is_some_and(|new| new.is_primary() && new.slots == 0);
+            let wanted = first && members.iter().any(|(_, member)| member.is_replica());
             if let Some(new) = members.get_mut(new) {
                 new.slots += 1;
+                // Where others have replicas, so should the new owner.
+                new.set(flag::MIGRATE_TO, new.is(flag::MIGRATE_TO) || wanted);
             }
         }
         self.unclaimed.remove(slot);
@@ -89,6 +93,7 @@ impl Slots {
 /// Claims.
 impl Cluster {
     /// A primary claims these slots, with this epoch: takes note, and follows if they were ours.
+    /// Whether it got any.
     pub(crate) fn claim(
         &mut self,
         now: Now,
@@ -96,16 +101,16 @@ impl Cluster {
         epoch: u64,
         claimed: &SlotSet,
         out: &mut Out,
-    ) {
+    ) -> bool {
         if sender == self.members.my_key() {
             out.log(Level::Warning, format_args!("Discarding UPDATE message about myself."));
-            return;
+            return false;
         }
         let ours = match self.members.my_primary() {
             Some((key, _)) => key,
             None => self.members.my_key(),
         };
-        let (mut total, mut moved) = (0, 0);
+        let (mut total, mut moved, mut taken) = (0, 0, false);
         for slot in 0..SLOTS as u16 {
             let owner = self.slots.owner(slot);
             if !claimed.contains(slot) {
@@ -122,6 +127,7 @@ impl Cluster {
             let rival = self.slots.claimant(slot).and_then(|key| self.members.get(key));
             if rival.is_none_or(|rival| rival.config_epoch < epoch) {
                 moved += usize::from(owner == Some(ours));
+                taken = true;
                 self.withhold_from(now, sender, owner);
                 self.slots.set(slot, Some(sender), &mut self.members);
                 self.changed_config();
@@ -145,6 +151,7 @@ impl Cluster {
         } else {
             self.leave_sub_replica(now, out);
         }
+        taken
     }
 
     /// A replica of a replica goes to the grand primary.
@@ -163,6 +170,7 @@ impl Cluster {
     /// Becomes a replica of `id`. Our slots are gone already.
     pub(crate) fn follow(&mut self, now: Now, id: NodeId, out: &mut Out) {
         self.members.me_mut().become_replica(Some(id));
+        self.share_shard();
         self.election.reset();
         self.revoke_lease(out);
         self.changed_config();

@@ -1,6 +1,6 @@
 //! CLIENT: what a session says of itself, how sessions are shown, and which are meant.
 
-use crate::session::{Replies, Session};
+use crate::session::{Replies, Session, Side, write_end};
 use crate::speak::Spoken;
 use machine::Instant;
 use wire::command::CommandId;
@@ -63,62 +63,94 @@ impl Figures {
     }
 }
 
-/// A session as CLIENT LIST shows it, without the end of the line.
-pub fn describe(session: &Session, figures: &Figures, now: Instant) -> String {
-    let last = session
-        .last
-        .map_or(String::from("NULL"), |id| wire::command::get(id).full_name().to_string());
+/// Appends a session as CLIENT LIST shows it, with the end of the line. There may be very many of
+/// them, so nothing is allocated for one.
+pub fn describe(session: &Session, figures: &Figures, now: Instant, line: &mut Vec<u8>) {
     let seconds = |since| now.since(since).0 / 1_000_000_000;
-    let multi = session.transaction.depth().map_or(-1, |depth| depth as i64);
     let (buffer, shared, pieces) = figures.output;
     let [library, version] = &session.label.library;
-    let identity = format!(
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 \
-         multi={multi}",
-        session.id,
-        session.remote(),
-        session.local(),
-        session.conn.0,
-        session.label.name,
-        seconds(session.since),
-        seconds(session.active),
-        flags(session, figures),
-        session.db,
+    let queue = session.transaction.queue.as_ref();
+    let number = |line: &mut Vec<u8>, name: &str, value: u64| {
+        text(line, name);
+        number::write_u64(value, line);
+    };
+    number(line, "id=", session.id);
+    text(line, " addr=");
+    write_end(&session.peer, Side::Remote, line);
+    text(line, " laddr=");
+    write_end(&session.peer, Side::Local, line);
+    number(line, " fd=", u64::from(session.conn.0));
+    text(line, " name=");
+    text(line, &session.label.name);
+    number(line, " age=", seconds(session.since));
+    number(line, " idle=", seconds(session.active));
+    text(line, " flags=");
+    write_flags(session, figures, line);
+    number(line, " db=", u64::from(session.db));
+    text(line, " sub=0 psub=0 ssub=0 multi=");
+    number::write_i64(session.transaction.depth().map_or(-1, |depth| depth as i64), line);
+    number(line, " qbuf=", (session.decoder.held_bytes() + figures.request.0) as u64);
+    number(line, " qbuf-free=0 argv-mem=", figures.request.1 as u64);
+    number(line, " multi-mem=", queue.map_or(0, |queue| queue.requests.bytes()) as u64);
+    number(line, " rbs=", buffer as u64);
+    number(line, " rbp=", buffer as u64);
+    number(line, " obl=", buffer as u64);
+    number(line, " oll=", pieces as u64);
+    number(line, " omem=", shared as u64);
+    number(line, " tot-mem=", figures.footprint(session) as u64);
+    let writes = buffer + shared > 0 && figures.request.0 == 0;
+    text(line, if writes { " events=rw cmd=" } else { " events=r cmd=" });
+    match session.last {
+        Some(id) => write_name(id, line),
+        None => text(line, "NULL"),
+    }
+    let resp3 = session.protocol == Protocol::Resp3;
+    text(
+        line,
+        if resp3 { " user=default redir=-1 resp=3" } else { " user=default redir=-1 resp=2" },
     );
-    let memory = format!(
-        "qbuf={} qbuf-free=0 argv-mem={} multi-mem={} rbs={buffer} rbp={buffer} obl={buffer} \
-         oll={pieces} omem={shared} tot-mem={}",
-        session.decoder.held_bytes() + figures.request.0,
-        figures.request.1,
-        session.transaction.queue.as_ref().map_or(0, |queue| queue.requests.bytes()),
-        figures.footprint(session),
-    );
-    format!(
-        "{identity} {memory} events={} cmd={last} user=default redir=-1 resp={} \
-         lib-name={library} lib-ver={version}",
-        if buffer + shared > 0 && figures.request.0 == 0 { "rw" } else { "r" },
-        if session.protocol == Protocol::Resp3 { 3 } else { 2 },
-    )
+    text(line, " lib-name=");
+    text(line, library);
+    text(line, " lib-ver=");
+    text(line, version);
+    line.push(b'\n');
 }
 
-fn flags(session: &Session, figures: &Figures) -> String {
+fn text(line: &mut Vec<u8>, text: &str) {
+    line.extend_from_slice(text.as_bytes());
+}
+
+/// The full name of a command: `client|list`.
+fn write_name(id: CommandId, line: &mut Vec<u8>) {
+    let row = wire::command::get(id);
+    if let Some(parent) = row.parent {
+        text(line, wire::command::get(parent).name);
+        line.push(b'|');
+    }
+    text(line, row.name);
+}
+
+fn write_flags(session: &Session, figures: &Figures, line: &mut Vec<u8>) {
     let modes = &session.modes;
     let set = [
-        (modes.monitor, 'O'),
-        (figures.kind == Kind::Replica, 'S'),
-        (figures.kind == Kind::Primary, 'M'),
-        (figures.kind == Kind::Pubsub, 'P'),
-        (session.transaction.depth().is_some(), 'x'),
-        (figures.blocked, 'b'),
-        (figures.dirty, 'd'),
-        (session.closing, 'c'),
-        (matches!(session.peer, machine::Peer::Unix { .. }), 'U'),
-        (modes.readonly, 'r'),
-        (modes.no_evict, 'e'),
-        (modes.no_touch, 'T'),
+        (modes.monitor, b'O'),
+        (figures.kind == Kind::Replica, b'S'),
+        (figures.kind == Kind::Primary, b'M'),
+        (figures.kind == Kind::Pubsub, b'P'),
+        (session.transaction.depth().is_some(), b'x'),
+        (figures.blocked, b'b'),
+        (figures.dirty, b'd'),
+        (session.closing, b'c'),
+        (matches!(session.peer, machine::Peer::Unix { .. }), b'U'),
+        (modes.readonly, b'r'),
+        (modes.no_evict, b'e'),
+        (modes.no_touch, b'T'),
     ];
-    let flags: String = set.iter().filter(|(is, _)| *is).map(|(_, flag)| *flag).collect();
-    if flags.is_empty() { String::from("N") } else { flags }
+    let before = line.len();
+    line.extend(set.iter().filter(|(is, _)| *is).map(|(_, flag)| *flag));
+    if line.len() == before {
+        line.push(b'N');
+    }
 }
 
 /// Which sessions CLIENT LIST or CLIENT KILL means.
@@ -206,8 +238,8 @@ impl Filter {
         let age = now.since(session.since).0 / 1_000_000_000;
         self.ids.as_ref().is_none_or(|ids| ids.contains(&session.id))
             && self.kind.is_none_or(|wanted| wanted == kind)
-            && self.addr.as_ref().is_none_or(|addr| *addr == session.remote())
-            && self.laddr.as_ref().is_none_or(|laddr| *laddr == session.local())
+            && self.addr.as_ref().is_none_or(|addr| session.is_at(Side::Remote, addr))
+            && self.laddr.as_ref().is_none_or(|laddr| session.is_at(Side::Local, laddr))
             && self.max_age.is_none_or(|most| age >= most)
     }
 }

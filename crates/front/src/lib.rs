@@ -13,6 +13,6 @@ mod transaction;
 
 pub use client::{Figures, Filter, Kind, describe};
 pub use introspect::command;
-pub use session::{Label, Modes, Replies, Session, Sessions, is_local};
+pub use session::{Awaited, Label, Modes, Replies, Session, Sessions, Side, Waiting, is_local};
 pub use speak::{Login, Spoken, speak, unknown_command, unknown_subcommand, wrong_arity};
 pub use transaction::{Queue, Requests, Transaction, Watching};

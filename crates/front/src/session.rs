@@ -2,8 +2,12 @@
 
 use crate::gate;
 use crate::transaction::Transaction;
+use core::net::SocketAddr;
 use machine::{ConnId, Instant, Peer};
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::ops::RangeInclusive;
+use wire::number;
 use wire::reply::Protocol;
 use wire::request::Decoder;
 
@@ -37,10 +41,62 @@ pub struct Session {
     pub modes: Modes,
     /// MULTI and WATCH.
     pub transaction: Transaction,
-    /// Its request is being worked on over several turns; nothing more is read meanwhile.
-    pub waiting: bool,
+    /// Why none of its next requests is run now.
+    pub waiting: Waiting,
     /// No more requests are read; the connection closes when its output is written.
     pub closing: bool,
+}
+
+/// What a session may wait for before its next request is run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Awaited {
+    /// Enough replicas have a write: WAIT.
+    Replicas,
+    /// The end of CLIENT PAUSE, or of the reasons we have to hold requests back.
+    Pause,
+    /// A save has ended: SAVE and SHUTDOWN.
+    Save,
+    /// The configuration file is written: CONFIG REWRITE.
+    Rewrite,
+    /// The server listens elsewhere: CONFIG SET of an address.
+    Listeners,
+    /// The control plane has answered: CLUSTER.
+    Cluster,
+    /// A snapshot holds less of what was overwritten beside it.
+    Memory,
+    /// All clients are listed: CLIENT LIST.
+    Listing,
+    /// The system knows how soon to end us: CONFIG SET of `oom-score-adj`.
+    Score,
+}
+
+/// All that a session waits for. It goes on when nothing is left of it, not before: one who ends
+/// one of the waits knows nothing of the others.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Waiting(u16);
+
+impl Waiting {
+    /// Whether it waits for anything.
+    #[inline]
+    pub fn is_on(self) -> bool {
+        self.0 != 0
+    }
+
+    /// Whether it waits for this.
+    pub fn is_for(self, what: Awaited) -> bool {
+        self.0 & 1 << what as u8 != 0
+    }
+
+    /// Begins to wait.
+    pub fn begin(&mut self, what: Awaited) {
+        self.0 |= 1 << what as u8;
+    }
+
+    /// Ends a wait; whether nothing is left to wait for.
+    pub fn end(&mut self, what: Awaited) -> bool {
+        self.0 &= !(1 << what as u8);
+        self.0 == 0
+    }
 }
 
 /// Whether somebody is on this host, and says so by a loopback address.
@@ -48,6 +104,41 @@ pub fn is_local(peer: &Peer) -> bool {
     match peer {
         Peer::Tcp { remote, .. } => remote.ip().to_canonical().is_loopback(),
         Peer::Unix { .. } => true,
+    }
+}
+
+/// One end of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// The client's.
+    Remote,
+    /// Ours.
+    Local,
+}
+
+/// Appends an end of a connection as Redis writes it: see [`Session::remote`].
+pub(crate) fn write_end(peer: &Peer, side: Side, text: &mut Vec<u8>) {
+    let address = match (peer, side) {
+        (Peer::Tcp { remote, .. }, Side::Remote) => remote,
+        (Peer::Tcp { local, .. }, Side::Local) => local,
+        (Peer::Unix { path }, _) => {
+            text.extend_from_slice(path.as_bytes());
+            return text.extend_from_slice(b":0");
+        }
+    };
+    match address {
+        SocketAddr::V4(address) => {
+            for (index, part) in address.ip().octets().into_iter().enumerate() {
+                if index > 0 {
+                    text.push(b'.');
+                }
+                number::write_u64(u64::from(part), text);
+            }
+            text.push(b':');
+            number::write_u64(u64::from(address.port()), text);
+        }
+        // Writing to a Vec cannot fail.
+        SocketAddr::V6(address) => drop(write!(text, "{address}")),
     }
 }
 
@@ -108,7 +199,7 @@ impl Session {
             written: 0,
             modes: Modes::default(),
             transaction: Transaction::default(),
-            waiting: false,
+            waiting: Waiting::default(),
             closing: false,
         }
     }
@@ -134,18 +225,18 @@ impl Session {
 
     /// The other end as Redis writes it: `127.0.0.1:50000`, or the socket's path and `:0`.
     pub fn remote(&self) -> String {
-        match &self.peer {
-            Peer::Tcp { remote, .. } => remote.to_string(),
-            Peer::Unix { path } => format!("{path}:0"),
-        }
+        let mut text = Vec::new();
+        write_end(&self.peer, Side::Remote, &mut text);
+        String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// Our end, written likewise.
-    pub fn local(&self) -> String {
-        match &self.peer {
-            Peer::Tcp { local, .. } => local.to_string(),
-            Peer::Unix { path } => format!("{path}:0"),
-        }
+    /// Whether that end of its connection is written so.
+    pub fn is_at(&self, side: Side, address: &str) -> bool {
+        // The longest written IPv6 address fits, so that asking many sessions allocates once each
+        // at the most.
+        let mut text = Vec::with_capacity(64);
+        write_end(&self.peer, side, &mut text);
+        text == address.as_bytes()
     }
 
     /// Back to the state of a new connection, as RESET does. The caller has ended its transaction.
@@ -222,6 +313,22 @@ impl Sessions {
     /// All sessions in the order they were opened, without one that is taken out.
     pub fn iter(&self) -> impl Iterator<Item = &Session> {
         self.by_id.values().filter_map(|conn| self.by_conn.get(conn.0 as usize)?.as_deref())
+    }
+
+    /// The session of this id, if it is not taken out.
+    pub fn by_id(&self, id: u64) -> Option<&Session> {
+        self.get(*self.by_id.get(&id)?)
+    }
+
+    /// The sessions with these ids, in their order, with those ids; `None` for one that is taken
+    /// out.
+    pub fn range(&self, ids: RangeInclusive<u64>) -> impl Iterator<Item = (u64, Option<&Session>)> {
+        self.by_id.range(ids).map(|(id, conn)| (*id, self.get(*conn)))
+    }
+
+    /// The highest id that was given out.
+    pub fn last_id(&self) -> u64 {
+        self.last_id
     }
 
     /// How many there are.

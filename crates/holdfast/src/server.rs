@@ -131,7 +131,10 @@ fn run(mut config: Config) -> Result<i32, Box<dyn std::error::Error>> {
     })?;
     let _pid_file = PidFile::write(&config);
     // Some descriptors are for listeners, files and the poll itself.
-    shell::raise_open_files(u64::from(config.clients.most) + 128)?;
+    let files = u64::from(config.clients.most) + 128;
+    let files = shell::raise_open_files(files)?.min(files);
+    // Without it, the system makes clients wait for the room at some time.
+    let _ = shell::make_room_for_files(files);
     let mut secret = [0; 16];
     let mut id = [0; 20];
     let mut seed = [0; 8];

@@ -202,6 +202,14 @@ pub enum Action {
         /// Which.
         conn: ConnId,
     },
+    /// Whether the system may hold back small output of a connection until there is more of it. It
+    /// may not unless this is asked for.
+    GatherOutput {
+        /// Which.
+        conn: ConnId,
+        /// Whether it may.
+        on: bool,
+    },
     /// A file operation; answered by [`Event::FileDone`].
     File {
         /// The operation's name.

@@ -23,6 +23,8 @@
 //! 6. Within a turn, marked connections are written before the others.
 //! 7. `now` is read anew for `TurnEnd`. It never goes back, and [`Machine::deadline`] is honoured:
 //!    a call comes soon after it.
+//! 8. A turn brings at most [`TURN_CONNS`] new connections of each listener, and tells of at most
+//!    as many ends; the others wait for the next turns.
 //!
 //! # What a machine promises
 //!
@@ -54,6 +56,10 @@ pub use time::{Instant, Now, Span, UnixMicros};
 
 /// The most input of one connection that a driver hands over in one turn, in bytes.
 pub const TURN_INPUT: usize = 64 * 1024;
+
+/// The most connections that a listener brings in one turn, and the most whose ends are told in
+/// one: each costs several calls into the system.
+pub const TURN_CONNS: usize = 32;
 
 /// A protocol participant. See the crate's documentation for the order of calls.
 pub trait Machine {

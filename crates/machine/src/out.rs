@@ -110,6 +110,12 @@ impl Out {
         self.put_reply(conn, buffer, before);
     }
 
+    /// Queues `bytes` without copying them.
+    pub fn hand_over(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        self.output(conn).append(bytes);
+        self.touched.push(conn);
+    }
+
     /// Queues shared bytes without copying them.
     pub fn chunk(&mut self, conn: ConnId, bytes: Arc<[u8]>, range: Range<usize>) {
         self.output(conn).share(bytes, range);

@@ -77,6 +77,15 @@ impl Output {
         self.queued += added;
     }
 
+    pub(crate) fn append(&mut self, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.close_tail();
+        self.queued += bytes.len();
+        self.segments.push_back(Segment::Own(bytes));
+    }
+
     pub(crate) fn share(&mut self, bytes: Arc<[u8]>, range: Range<usize>) {
         if range.is_empty() {
             return;

@@ -2,7 +2,7 @@
 
 use crate::admit::{self, Refused};
 use crate::node::Node;
-use front::{Login, Replies, Session, Spoken, gate};
+use front::{Awaited, Login, Replies, Session, Spoken, gate};
 use machine::{Now, Out};
 use store::access::Stamp;
 use store::command::{Context, Data, Handler, Request};
@@ -92,7 +92,7 @@ impl Node {
                 self.remember_own(row, session.db, call.request.args);
             }
             if self.persist.pressure.high {
-                session.waiting = true;
+                session.waiting.begin(Awaited::Memory);
                 self.slow_down(session.conn, turn.out);
             }
             if let Some(clustering) = &mut self.clustering
@@ -272,7 +272,7 @@ impl Node {
             Replies::All | Replies::SkipNext => {}
             Replies::None => self.take_back(start, turn),
             // The answer is still to come, and is the one to be left out.
-            Replies::Skip if session.waiting && turn.buffer.len() == start => {}
+            Replies::Skip if session.waiting.is_on() && turn.buffer.len() == start => {}
             Replies::Skip => {
                 self.take_back(start, turn);
                 session.modes.replies = Replies::All;

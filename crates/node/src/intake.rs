@@ -33,7 +33,7 @@ impl Node {
             // A connection that is being turned away: what it says does not matter.
             return out.consumed(bytes.len());
         };
-        if session.waiting {
+        if session.waiting.is_on() {
             session.decoder.set_unread(bytes.len());
             if bytes.len() >= KEPT {
                 out.act(Action::PauseReads { conn });
@@ -131,7 +131,7 @@ impl Node {
     fn requests(&mut self, session: &mut Session, bytes: &[u8], turn: &mut Turn<'_>) -> usize {
         let mut at = 0;
         let mut batch = Batch::new();
-        while !session.closing && !session.waiting {
+        while !session.closing && !session.waiting.is_on() {
             let limits = Limits {
                 authenticated: session.is_authenticated(),
                 max_bulk: self.config.max_bulk,
@@ -226,7 +226,7 @@ impl Node {
             if session.closing {
                 break;
             }
-            if session.waiting && i + 1 < batch.len() {
+            if session.waiting.is_on() && i + 1 < batch.len() {
                 return Some(batch.raw(i + 1));
             }
         }

@@ -5,7 +5,7 @@ use crate::config::{Config, Row};
 use crate::execute::Turn;
 use crate::node::Node;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, ConnId, Level, ListenOn, NetError, Out, Token};
 use std::collections::{BTreeMap, BTreeSet};
 use wire::reply::Reply;
@@ -231,7 +231,7 @@ impl Node {
         let failed = false;
         let moving = Move { conn, changes, to_port, closed, opened, waiting, failed };
         self.listeners.moving = Some(moving);
-        session.waiting = true;
+        session.waiting.begin(Awaited::Listeners);
     }
 
     /// A listener has answered; perhaps one of a move.
@@ -264,7 +264,7 @@ impl Node {
             self.adopt(config, out);
             String::from("+OK\r\n")
         };
-        self.answer_late(moving.conn, reply.as_bytes(), out);
+        self.answer_late(moving.conn, Awaited::Listeners, reply.as_bytes(), out);
     }
 
     /// Whose connection is over hears nothing; its number may be another's by then.

@@ -3,20 +3,32 @@
 use wire::number;
 use wire::reply::Reply;
 
+const NO_INTEGER: &str = "ERR value is not an integer or out of range";
+
 /// The most towers, and the most floors of one.
 const MOST: u64 = 12;
 
 /// Draws one tower of so many floors for each number given; three towers for none.
 pub(crate) fn draw(words: &[&[u8]], reply: &mut Reply<'_>) {
     let words = match words {
-        [version, _, rest @ ..] if version.eq_ignore_ascii_case(b"version") => rest,
+        [version, rest @ ..] if version.eq_ignore_ascii_case(b"version") => match rest {
+            [] => return reply.verbatim(*b"txt", version_line().as_bytes()),
+            [number, ..] if number::parse_i64(number).is_none() => {
+                return reply.error(NO_INTEGER);
+            }
+            [_, rest @ ..] => rest,
+        },
         words => words,
     };
     let floors: Option<Vec<u64>> = words.iter().map(|word| number::parse_u64(word)).collect();
     match floors {
-        None => reply.error("ERR value is not an integer or out of range"),
+        None => reply.error(NO_INTEGER),
         Some(floors) => reply.verbatim(*b"txt", picture(&floors).as_bytes()),
     }
+}
+
+fn version_line() -> String {
+    format!("Redis ver. {}\n", crate::REDIS_VERSION)
 }
 
 fn picture(floors: &[u64]) -> String {
@@ -39,7 +51,7 @@ fn picture(floors: &[u64]) -> String {
         text += line.trim_end();
         text.push('\n');
     }
-    text + &format!("\nHoldfast {}. Redis ver. {}\n", crate::VERSION, crate::REDIS_VERSION)
+    text + &format!("\nHoldfast {}. {}", crate::VERSION, version_line())
 }
 
 #[cfg(test)]

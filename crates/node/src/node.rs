@@ -174,6 +174,7 @@ impl Node {
                 format_args!("The directive '{name}' is accepted, but has no effect yet"),
             );
         }
+        self.adjust_oom(out);
         self.listen(out);
     }
 
@@ -273,6 +274,7 @@ impl Node {
             self.expire(units.min(EXPIRE_UNITS), now, out);
         }
         self.keep_limit(units, now, out);
+        self.advance_listing(units, now, out);
         self.check_lease(now, out);
         self.emit_stream(now, out);
         self.check_failover(now, out);
@@ -314,6 +316,7 @@ impl Node {
         self.persist.waiting.retain(|(waiting, _)| *waiting != conn);
         self.forget_rewrite(conn);
         self.forget_move(conn);
+        self.forget_wishes(conn);
         self.forget_asked(conn);
         self.forget_slowed(conn);
         self.replica_closed(conn, out);
@@ -360,6 +363,7 @@ impl Node {
         out: &mut Out,
     ) {
         self.rewrite_step(ticket, &result, out);
+        self.oom_step(ticket, &result, out);
         self.load_step(ticket, &result, now, out);
         self.save_step(ticket, &result, now, out);
         self.incoming_step(ticket, &result, now, out);

@@ -5,7 +5,7 @@ use crate::execute::Turn;
 use crate::lolwut;
 use crate::node::Node;
 use crate::persist::{Asked, Ending, Exit};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, Out};
 use wire::command::{self, CommandId};
 use wire::number;
@@ -38,7 +38,7 @@ impl Node {
                 reply.bulk((now.wall.0 % 1_000_000).to_string().as_bytes());
             }
             CommandId::Info => {
-                self.measure_memory(turn.out);
+                self.measure_memory(session, turn.out);
                 let text = self.info(&args[1..], now);
                 reply.verbatim(*b"txt", text.as_bytes());
             }
@@ -108,7 +108,7 @@ impl Node {
             id => match command::get(id).parent {
                 Some(CommandId::Cluster) => self.cluster_command(id, args, session, turn),
                 Some(CommandId::Client) => self.client_command(id, session, args, turn),
-                Some(CommandId::Memory) => self.memory_command(id, session.protocol, turn),
+                Some(CommandId::Memory) => self.memory_command(id, session, turn),
                 Some(CommandId::Latency) => self.latency_command(id, session, args, turn),
                 _ => return false,
             },
@@ -145,7 +145,7 @@ impl Node {
         match self.shut_down(exit, turn.now, turn.out) {
             Ending::Now => session.closing = true,
             Ending::AfterSave => {
-                session.waiting = true;
+                session.waiting.begin(Awaited::Save);
                 self.persist.waiting.push((session.conn, Asked::Shutdown));
             }
         }
@@ -183,7 +183,7 @@ impl Node {
     fn config_set(&mut self, words: &[&[u8]], session: &mut Session, turn: &mut Turn<'_>) {
         let mut reply = Reply::new(turn.buffer, session.protocol);
         if !words.len().is_multiple_of(2) {
-            return reply.error("ERR wrong number of arguments for 'config|set' command");
+            return reply.error("ERR syntax error");
         }
         let allowed = self.config.process.protected_configs.to(session.is_local());
         let mut config = self.config.clone();
@@ -218,6 +218,9 @@ impl Node {
         if self.moves(&config) {
             return self.move_to(config, changes, session, turn);
         }
+        if self.wants_score(&config, session) {
+            return self.adjust_oom_for(changes, session, turn);
+        }
         reply.ok();
         self.adopt(config, turn.out);
     }
@@ -225,6 +228,7 @@ impl Node {
     /// Goes on with other settings.
     pub(crate) fn adopt(&mut self, config: config::Config, out: &mut Out) {
         let limit = config.memory.limit;
+        let other_score = config.process.face.oom != self.config.process.face.oom;
         let changed = limit != std::mem::replace(&mut self.config, config).memory.limit;
         self.config.repl_backlog_size = self.config.repl_backlog_size.max(MIN_BACKLOG);
         self.set_slow_ticks();
@@ -233,6 +237,10 @@ impl Node {
         self.set_log_level(out);
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.set_limit(self.config.repl_backlog_size);
+        }
+        self.tell_settings(out);
+        if other_score {
+            self.adjust_oom(out);
         }
     }
 }

@@ -23,8 +23,11 @@ pub use identity::{Identity, ReplicationId};
 pub use link::{Link, Notice, Offer, Progress, Target, Terms};
 pub use replicas::{Answer, Replica, Replicas, Stage, Verdict};
 
-/// The stream's heartbeat, as primaries put it into the stream.
+/// What a replica says first on a new link.
 pub const PING: &[u8] = b"*1\r\n$4\r\nPING\r\n";
+
+/// What a primary puts into the stream when there is nothing else, byte for byte as Redis.
+pub const HEARTBEAT: &[u8] = b"*1\r\n$4\r\nping\r\n";
 
 /// What asks every replica for its position, as primaries put it into the stream.
 pub const GETACK: &[u8] = b"*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n";

@@ -4,15 +4,13 @@ use crate::conn::Conn;
 use crate::driver::{Driver, LISTENERS, Later};
 use crate::net;
 use crate::stream::{AnyStream, Socket, Stream};
-use machine::{Event, Instant, Level, ListenOn, Machine, Peer, Span, Token};
+use machine::{Event, Instant, Level, ListenOn, Machine, Peer, Span, TURN_CONNS, Token};
 use mio::Interest;
 use mio::unix::SourceFd;
 use rustix::fd::{AsRawFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, acceptfrom_with};
 
-/// How many connections one listener may bring in a turn.
-const BATCH: usize = 128;
 /// How long to wait when the process or the system has no file to spare.
 const BACK_OFF: Span = Span::millis(100);
 
@@ -71,7 +69,7 @@ impl<M: Machine> Driver<M> {
 
     /// Accepts what waits at listener `index`.
     pub(crate) fn accept(&mut self, index: usize) {
-        for _ in 0..BATCH {
+        for _ in 0..TURN_CONNS {
             // The machine may end the listener while we hand over what it brought.
             let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
             listener.retry = None;
@@ -91,7 +89,8 @@ impl<M: Machine> Driver<M> {
             }
         }
         if let Some(Some(listener)) = self.listeners.get_mut(index) {
-            listener.retry = Some(self.now.mono);
+            // Not again within this turn, whose time this still is.
+            listener.retry = Some(self.now.mono + Span(1));
         }
     }
 

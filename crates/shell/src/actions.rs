@@ -3,7 +3,8 @@
 use crate::clock::span;
 use crate::crash;
 use crate::driver::{Driver, Later};
-use crate::offload;
+use crate::stream::Stream;
+use crate::{net, offload};
 use machine::{Action, CloseReason, ConnId, Level, Machine};
 use std::time::Duration;
 
@@ -44,6 +45,11 @@ impl<M: Machine> Driver<M> {
                     self.read_again(conn);
                 }
             }
+            Action::GatherOutput { conn, on } => {
+                if let Some(conn) = self.conns.get(conn) {
+                    net::gather(conn.stream.fd(), on);
+                }
+            }
             Action::File { ticket, op } => {
                 self.unfinished.insert(ticket);
                 self.files.ask(ticket, op);
@@ -76,7 +82,23 @@ impl<M: Machine> Driver<M> {
                 return;
             }
         }
-        self.end(id, CloseReason::Local);
+        self.drop_conn(id);
+    }
+
+    /// Ends a connection for the machine, now or in one of the next turns: nothing more is read or
+    /// written.
+    pub(crate) fn drop_conn(&mut self, id: ConnId) {
+        if self.conns.may_end() {
+            return self.end(id, CloseReason::Local);
+        }
+        let Some(conn) = self.conns.get(id) else { return };
+        conn.dropped = true;
+        conn.closing.get_or_insert(self.now.mono);
+        conn.rest.clear();
+        conn.body = None;
+        let (output, pool) = self.out.output_of(id);
+        output.clear(pool);
+        self.conns.depart(id);
     }
 
     /// Closes those whose time to write what was queued is over.
@@ -86,11 +108,11 @@ impl<M: Machine> Driver<M> {
         let ids: Vec<ConnId> = self.conns.ids().collect();
         self.closing = false;
         for id in ids {
-            let closing = self.conns.get(id).and_then(|c| c.closing);
+            let closing = self.conns.get(id).filter(|c| !c.dropped).and_then(|c| c.closing);
             self.closing |= closing.is_some_and(|until| until > now);
             if closing.is_some_and(|until| until <= now) {
                 (self.told.log)(Level::Verbose, "Closed a connection whose output was not taken");
-                self.end(id, CloseReason::Local);
+                self.drop_conn(id);
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::buffer::{Body, Rest};
 use crate::stream::AnyStream;
-use machine::{ConnId, Instant, NetError, Token};
+use machine::{ConnId, Instant, NetError, TURN_CONNS, Token};
+use std::collections::VecDeque;
 
 /// One connection.
 pub(crate) struct Conn {
@@ -31,6 +32,10 @@ pub(crate) struct Conn {
     pub(crate) broken: Option<NetError>,
     /// The machine closed it; until then queued output may still be written.
     pub(crate) closing: Option<Instant>,
+    /// It is to end without more output, as soon as a turn has room for that.
+    pub(crate) dropped: bool,
+    /// In the list of those whose end waits for a turn with room.
+    pub(crate) departing: bool,
 }
 
 impl Conn {
@@ -49,6 +54,8 @@ impl Conn {
             tell_drained: false,
             broken: None,
             closing: None,
+            dropped: false,
+            departing: false,
         }
     }
 
@@ -60,12 +67,26 @@ impl Conn {
 }
 
 /// All connections. A number becomes free again only when [`Conns::recycle`] says so.
-#[derive(Default)]
 pub(crate) struct Conns {
     slots: Vec<Option<Conn>>,
     free: Vec<ConnId>,
     /// Numbers whose end the machine has heard of in this turn.
     over: Vec<ConnId>,
+    /// How many may still end in this turn, and which wait for the next ones.
+    ends_left: usize,
+    departing: VecDeque<ConnId>,
+}
+
+impl Default for Conns {
+    fn default() -> Self {
+        Conns {
+            slots: Vec::new(),
+            free: Vec::new(),
+            over: Vec::new(),
+            ends_left: TURN_CONNS,
+            departing: VecDeque::new(),
+        }
+    }
 }
 
 impl Conns {
@@ -95,7 +116,47 @@ impl Conns {
 
     /// Takes a connection out; its number stays taken.
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<Conn> {
-        self.slots.get_mut(id.0 as usize)?.take()
+        let conn = self.slots.get_mut(id.0 as usize)?.take()?;
+        self.ends_left = self.ends_left.saturating_sub(1);
+        Some(conn)
+    }
+
+    /// Whether one more may end in this turn.
+    pub(crate) fn may_end(&self) -> bool {
+        self.ends_left > 0
+    }
+
+    /// Has a connection wait for a turn in which it may end.
+    #[cold]
+    pub(crate) fn depart(&mut self, id: ConnId) {
+        if let Some(conn) = self.get(id)
+            && !std::mem::replace(&mut conn.departing, true)
+        {
+            self.departing.push_back(id);
+        }
+    }
+
+    /// Whether any waits for its end.
+    pub(crate) fn has_departing(&self) -> bool {
+        !self.departing.is_empty()
+    }
+
+    /// The next one that waits, if it may end in this turn; whether the machine dropped it.
+    pub(crate) fn next_departing(&mut self) -> Option<(ConnId, bool)> {
+        while self.may_end() {
+            let id = self.departing.pop_front()?;
+            // One that is gone may have left its number to another.
+            if let Some(conn) = self.get(id).filter(|conn| conn.departing) {
+                conn.departing = false;
+                return Some((id, conn.dropped));
+            }
+        }
+        None
+    }
+
+    /// Whether the machine has heard of as many ends as it may in one turn.
+    pub(crate) fn has_told_enough(&self) -> bool {
+        self.over.len() >= TURN_CONNS
     }
 
     /// The machine has heard of the end of `id`.
@@ -108,6 +169,7 @@ impl Conns {
     #[inline]
     pub(crate) fn recycle(&mut self) {
         self.free.append(&mut self.over);
+        self.ends_left = TURN_CONNS;
     }
 
     /// The numbers of all connections.

@@ -12,7 +12,7 @@ use crate::signals::Signals;
 use crate::{Post, vitals};
 use machine::{
     Action, Address, CloseReason, ConnId, Event, Instant, Machine, NetError, Now, Out, Span,
-    Ticket, Token, Vitals,
+    TURN_CONNS, Ticket, Token, Vitals,
 };
 use mio::{Events, Poll, Waker};
 use std::collections::{BTreeSet, VecDeque};
@@ -183,6 +183,7 @@ impl<M: Machine> Driver<M> {
         let at_once = !self.ready.is_empty()
             || !self.later.is_empty()
             || !self.unwritten.is_empty()
+            || self.conns.has_departing()
             || self.background.is_wanted();
         if at_once {
             return Some(Duration::ZERO);
@@ -294,6 +295,10 @@ impl<M: Machine> Driver<M> {
         if self.closing {
             self.end_lingering();
         }
+        if self.conns.has_departing() {
+            busy = true;
+            self.let_depart();
+        }
         if self.next_vitals <= self.now.mono {
             self.send_vitals();
         }
@@ -307,18 +312,33 @@ impl<M: Machine> Driver<M> {
         busy
     }
 
+    /// Ends those that have waited for a turn with room.
+    #[cold]
+    fn let_depart(&mut self) {
+        for _ in 0..TURN_CONNS {
+            let Some((id, dropped)) = self.conns.next_departing() else { return };
+            if dropped {
+                self.end(id, CloseReason::Local);
+            } else {
+                // What it sent before its end comes first.
+                self.read(id);
+            }
+        }
+    }
+
     /// Hands over what earlier calls brought about; what comes of that waits for the next round.
     fn take_later(&mut self) {
         for _ in 0..self.later.len() {
             let Some(later) = self.later.pop_front() else { return };
             match later {
+                Later::Closed(..) if self.conns.has_told_enough() => self.later.push_back(later),
                 Later::Closed(conn, why) => {
                     self.call(Event::Closed { conn, why });
                     self.out.forget(conn);
                     self.conns.retire(conn);
                 }
                 Later::Drained(conn) => {
-                    if self.conns.get(conn).is_some() {
+                    if self.conns.get(conn).is_some_and(|conn| !conn.dropped) {
                         self.call(Event::Drained { conn });
                     }
                 }

@@ -37,4 +37,4 @@ pub use driver::Driver;
 pub use log::{RedisLog, Role};
 pub use options::{Allocator, LogSink, Options};
 pub use post::Post;
-pub use sys::raise_open_files;
+pub use sys::{make_room_for_files, raise_open_files};

@@ -81,6 +81,12 @@ pub(crate) fn tune(fd: impl AsFd, keepalive: Option<Duration>) {
     }
 }
 
+/// Whether the system may wait for more output before it sends what there is.
+pub(crate) fn gather(fd: impl AsFd, on: bool) {
+    // A Unix socket never waits, and one that ended in this moment refuses.
+    let _ = sockopt::set_tcp_nodelay(fd, !on);
+}
+
 /// Both ends of a TCP connection.
 pub(crate) fn tcp_peer(fd: impl AsFd) -> Result<Peer, Errno> {
     let fd = fd.as_fd();

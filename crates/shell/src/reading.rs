@@ -27,9 +27,13 @@ impl<M: Machine> Driver<M> {
     /// Reads once and hands over.
     #[inline]
     pub(crate) fn read(&mut self, id: ConnId) {
+        let may_end = self.conns.may_end();
         let Some(conn) = self.conns.get(id) else { return };
         if !conn.is_reading() {
             return;
+        }
+        if conn.ending && !may_end {
+            return self.conns.depart(id);
         }
         let mut most = TURN_INPUT;
         if conn.offer || conn.body.is_some() {

@@ -4,6 +4,7 @@
 //! aligned value of the type it expects, which it fills before returning success.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
 
@@ -85,4 +86,36 @@ pub fn raise_open_files(wanted: u64) -> io::Result<u64> {
     let reachable = limit.maximum.map_or(wanted, |m| m.min(wanted));
     setrlimit(Resource::Nofile, Rlimit { current: Some(reachable), maximum: limit.maximum })?;
     Ok(reachable)
+}
+
+/// Has the system make room for `count` files of this process now. Later it would do so by doubling
+/// a table, in the middle of an accept, and wait until no thread looks at the old one any more:
+/// that takes up to tens of milliseconds. Call it before there are other threads.
+pub fn make_room_for_files(count: u64) -> io::Result<()> {
+    let last = count.clamp(1, MOST_FILES) - 1;
+    let some = File::open("/dev/null")?;
+    // The table never shrinks.
+    drop(rustix::io::fcntl_dupfd_cloexec(&some, last as i32)?);
+    Ok(())
+}
+
+/// For more files than this no room is made beforehand: their table would take 8 MiB.
+const MOST_FILES: u64 = 1 << 20;
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_files_is_as_large_as_asked() {
+        let size = || {
+            let status = std::fs::read_to_string("/proc/self/status").expect("a status");
+            let line = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+            line.and_then(|size| size.trim().parse::<u64>().ok()).expect("a size")
+        };
+        let wanted = size() * 2 + 1;
+        raise_open_files(wanted).expect("a limit");
+        make_room_for_files(wanted).expect("room");
+        assert!(size() >= wanted);
+    }
 }

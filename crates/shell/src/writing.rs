@@ -3,7 +3,7 @@
 use crate::driver::{Driver, Later};
 use crate::net;
 use crate::stream::Stream;
-use machine::{CloseReason, ConnId, Gate, Machine, Output};
+use machine::{ConnId, Gate, Machine, Output};
 use std::io::{self, IoSlice};
 
 /// How many pieces one system call takes.
@@ -94,7 +94,7 @@ impl<M: Machine> Driver<M> {
     /// Writes what may be written of one connection.
     #[inline]
     pub(crate) fn flush(&mut self, id: ConnId) {
-        let Some(conn) = self.conns.get(id) else {
+        let Some(conn) = self.conns.get(id).filter(|conn| !conn.dropped) else {
             // It ended before its output left.
             let (output, pool) = self.out.output_of(id);
             output.clear(pool);
@@ -162,7 +162,7 @@ impl<M: Machine> Driver<M> {
             self.later.push_back(Later::Drained(id));
         }
         if conn.closing.is_some() {
-            self.end(id, CloseReason::Local);
+            self.drop_conn(id);
         }
     }
 }

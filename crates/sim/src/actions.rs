@@ -65,6 +65,8 @@ impl Process {
             Action::ResetMaxTurn => self.vitals.max_turn_us = 0,
             // There is no allocator of its own.
             Action::PurgeMemory => {}
+            // A packet here is as large as what is written at once.
+            Action::GatherOutput { .. } => {}
             Action::Ready => {}
             Action::Stall { span } => self.stall(span.0, core),
             Action::Crash { .. } => self.end.exit = Some(128 + 11),

@@ -35,8 +35,12 @@ pub(crate) fn happen(what: Happening, core: &mut Core, processes: &mut [Process]
             }
         }
         Happening::Letter { from, life, to, letter } => {
-            // Machines that write to one another share a process: mail ends with it.
-            let sent = processes.get(from.0 as usize).is_some_and(|sender| sender.life == life);
+            // Machines that write to one another share a process: mail ends with it. Who exits by
+            // itself has handed its letters over before.
+            let sent = processes.get(from.0 as usize).is_some_and(|sender| {
+                let exited = sender.end.exit.is_some() && sender.life == life + 1;
+                sender.life == life || exited
+            });
             if let Some(process) = processes.get_mut(to.0 as usize).filter(|_| sent) {
                 process.receive(Incoming::Mail(from, letter), core);
             }

@@ -3,7 +3,7 @@
 use crate::core::Core;
 use crate::network::Packet;
 use crate::process::{Incoming, Process};
-use machine::{CloseReason, ConnId, Event, TURN_INPUT};
+use machine::{CloseReason, ConnId, Event, TURN_CONNS, TURN_INPUT};
 use std::mem;
 use std::sync::Arc;
 
@@ -11,8 +11,30 @@ impl Process {
     /// Hands over what waits; how many bytes that was.
     pub(crate) fn intake(&mut self, core: &mut Core) -> usize {
         let mut input = 0;
+        let (mut new, mut over) = (0, 0);
+        let mut early = Vec::new();
         for _ in 0..self.inbox.len() {
             let Some(incoming) = self.inbox.pop_front() else { break };
+            let waits = match &incoming {
+                Incoming::Accepted(id, ..) => {
+                    new += 1;
+                    if new > TURN_CONNS {
+                        early.push(*id);
+                    }
+                    new > TURN_CONNS
+                }
+                Incoming::Closed(..) => {
+                    over += 1;
+                    over > TURN_CONNS
+                }
+                // The machine is still to hear of it.
+                Incoming::Ready(id) => early.contains(id),
+                _ => false,
+            };
+            if waits {
+                self.inbox.push_back(incoming);
+                continue;
+            }
             input += self.take(incoming, core);
         }
         // After all input: who was heard of in this very turn has not been silent for too long.

@@ -41,6 +41,11 @@ pub fn write_i64(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// Appends an unsigned decimal integer.
+pub fn write_u64(value: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
 /// Appends a floating-point number in Redis's spelling; see [`DoubleBuffer`].
 pub fn write_f64(value: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(DoubleBuffer::new().format(value));

@@ -200,11 +200,19 @@ impl<'b> Reply<'b> {
         if self.protocol == Protocol::Resp2 {
             return self.bulk(text);
         }
-        self.header(b'=', text.len() + 4);
-        self.raw(&format);
-        self.buf.push(b':');
+        self.verbatim_header(format, text.len());
         self.raw(text);
         self.raw(CRLF);
+    }
+
+    /// The beginning of [`Reply::verbatim`]: a text of `len` bytes and the end of a line follow.
+    pub fn verbatim_header(&mut self, format: [u8; 3], len: usize) {
+        if self.protocol == Protocol::Resp2 {
+            return self.header(b'$', len);
+        }
+        self.header(b'=', len + 4);
+        self.raw(&format);
+        self.buf.push(b':');
     }
 
     fn aggregate(&mut self, kind: u8, len: usize) {

@@ -3,10 +3,14 @@
 //! `full-sync`: a replica is attached to a million keys under paced writes; the longest turn of the
 //! primary and of the replica must stay under two milliseconds, and both must be equal in the end.
 //!
+//! `clients`: ten thousand clients connect, are told of, and leave; none of it may keep anybody
+//! waiting for more than five milliseconds.
+//!
 //! `--pairs`: chains of our server, Redis and Valkey, in [`pairs`].
 
 mod alike;
 mod chain;
+mod crowd;
 mod member;
 mod pairs;
 mod talk;
@@ -24,7 +28,7 @@ use std::time::{Duration, Instant};
 /// What to run.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The case: `full-sync`
+    /// The case: `full-sync` or `clients`
     #[arg(long, default_value = "full-sync")]
     case: String,
     /// A built `holdfast`
@@ -42,6 +46,9 @@ pub(crate) struct Options {
     /// How many of them are written a second
     #[arg(long, default_value_t = 20_000)]
     rate: u64,
+    /// How many clients there are
+    #[arg(long, default_value_t = 10_000)]
+    clients: usize,
     /// Chains of our server, Redis and Valkey, instead of a case
     #[arg(long)]
     pairs: bool,
@@ -72,6 +79,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     match options.case.as_str() {
         "full-sync" => (0..options.rounds).try_for_each(|_| full_sync(options)),
+        "clients" => crowd::run(options),
         other => bail!("there is no case {other}"),
     }
 }

@@ -10,6 +10,9 @@ const SAME: &[&str] = &[
     "CLIENT PAUSE 1 foo",
     "CLIENT PAUSE 0",
     "CLIENT PAUSE 0 write",
+    "CLIENT pauSE 0 write x",
+    "CLIENT PAUSE x foo 1",
+    "LOLWUT version x",
     "CLIENT PAUSE 99999999999999999999",
     "CLIENT UNPAUSE",
     "CLIENT UNPAUSE x",
@@ -41,6 +44,7 @@ const SAME: &[&str] = &[
     "CLIENT LIST ID",
     "CLIENT LIST ID x",
     "CLIENT LIST ID 99999",
+    "CLIENT LIST ID 0 -1",
     "CLIENT LIST foo",
     "CLIENT GETREDIR",
     "CLIENT TRACKINGINFO",
@@ -84,6 +88,19 @@ fn what_clients_may_ask_is_answered_as_at_redis() {
     }
     let get = "CONFIG GET client-output-buffer-limit";
     assert_eq!(ours.client().line(get), theirs.client().line(get));
+}
+
+#[test]
+fn lolwut_without_a_number_tells_the_version_alone() {
+    let ours = Server::start();
+    let theirs = Server::of(Program::Redis, Home::new(), &["--save", ""]);
+    let answer = |server: &Server| {
+        let mut client = server.client();
+        let version = client.info("redis_version");
+        client.line("LOLWUT VERSION").replace(&version, "N")
+    };
+    assert_eq!(answer(&ours), answer(&theirs));
+    assert_eq!(answer(&ours), "Redis ver. N\n");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn unknown_commands_and_wrong_numbers_of_arguments_are_told() {
         ("CONFIG", arity("config")),
         ("CONFIG GET", arity("config|get")),
         ("CONFIG SET a", arity("config|set")),
-        ("CONFIG SET port 1 x", arity("config|set")),
+        ("CONFIG SET port 1 x", String::from("-ERR syntax error")),
         ("CLIENT SETNAME", arity("client|setname")),
         ("CONFIG nosuch", String::from("-ERR unknown subcommand 'nosuch'. Try CONFIG HELP.")),
         (

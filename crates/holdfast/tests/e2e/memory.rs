@@ -1,7 +1,7 @@
 //! A limit on memory in a real process, and beside Redis.
 
 use crate::client::{Client, requests};
-use crate::server::{Home, Program, Server, until};
+use crate::server::{Home, Program, Server, free_port, until};
 
 const MIB: u64 = 1 << 20;
 
@@ -21,31 +21,26 @@ fn fill(client: &mut Client, keys: std::ops::Range<u32>, expiry: &str) {
     }
 }
 
-#[test]
-fn a_limit_is_kept_while_writes_go_on_and_the_replica_is_equal() {
-    let primary = Server::with(&["--save", "", "--repl-ping-replica-period", "1"]);
-    let replica = Server::with(&["--save", ""]);
-    let (mut client, mut other) = (primary.client(), replica.client());
-    fill(&mut client, 0..1000, "");
-    let limit = number(&mut client, "used_memory") + 8 * MIB;
-    client.line(&format!("CONFIG SET maxmemory {limit}"));
-    client.line("CONFIG SET maxmemory-policy allkeys-lru");
+/// Writes many times as much as a limit lets in, and sees that it is kept all the time.
+fn press(client: &mut Client, limit: u64, mut midway: impl FnMut()) {
     let mut before = 0;
     for round in 1..=6 {
-        fill(&mut client, round * 20_000..(round + 1) * 20_000, "");
-        let (used, evicted) =
-            (number(&mut client, "used_memory"), number(&mut client, "evicted_keys"));
-        let free = number(&mut client, "mem_not_counted_for_evict");
+        fill(client, round * 20_000..(round + 1) * 20_000, "");
+        let (used, evicted) = (number(client, "used_memory"), number(client, "evicted_keys"));
+        let free = number(client, "mem_not_counted_for_evict");
         // What the connection itself takes is not known before its request is there.
         assert!(used.saturating_sub(free) < limit + MIB / 4, "{used} of {limit}, {free} apart");
         assert!(used > limit - 2 * MIB, "{used} of {limit}");
         assert!(evicted > before, "{evicted} after {before}");
         before = evicted;
         if round == 3 {
-            // It has to take a snapshot while keys go.
-            other.line(&format!("REPLICAOF 127.0.0.1 {}", primary.port));
+            midway();
         }
     }
+}
+
+/// Waits until a replica has all that its primary has sent, and compares the keys.
+fn assert_same_keys(client: &mut Client, other: &mut Client) {
     until("the replica has caught up", || {
         let up = other.info("master_link_status") == "up";
         let at = other.info("slave_repl_offset") == client.info("master_repl_offset");
@@ -60,11 +55,56 @@ fn a_limit_is_kept_while_writes_go_on_and_the_replica_is_equal() {
         keys.sort_unstable();
         keys
     };
-    assert!(keys(&mut client) == keys(&mut other));
+    let all = keys(client);
+    assert!(all == keys(other));
     // The old ones are gone, but for few.
-    let old = keys(&mut client).iter().filter(|key| key.len() <= "key:99999".len()).count();
+    let old = all.iter().filter(|key| key.len() <= "key:99999".len()).count();
     assert!(old < 1500, "{old} of the oldest are still there");
     assert_eq!(other.info("evicted_keys"), "0");
+}
+
+#[test]
+fn a_limit_is_kept_while_writes_go_on_and_the_replica_is_equal() {
+    let primary = Server::with(&["--save", "", "--repl-ping-replica-period", "1"]);
+    let replica = Server::with(&["--save", ""]);
+    let (mut client, mut other) = (primary.client(), replica.client());
+    fill(&mut client, 0..1000, "");
+    let limit = number(&mut client, "used_memory") + 8 * MIB;
+    client.line(&format!("CONFIG SET maxmemory {limit}"));
+    client.line("CONFIG SET maxmemory-policy allkeys-lru");
+    press(&mut client, limit, || {
+        // It has to take a snapshot while keys go.
+        other.line(&format!("REPLICAOF 127.0.0.1 {}", primary.port));
+    });
+    assert_same_keys(&mut client, &mut other);
+}
+
+#[test]
+fn a_limit_is_kept_in_cluster_mode_and_the_replica_is_equal() {
+    let start = || {
+        let bus = free_port().to_string();
+        let mode = ["--save", "", "--cluster-enabled", "yes", "--cluster-port", &bus];
+        (Server::with(&mode), bus)
+    };
+    let ((primary, bus), (replica, _)) = (start(), start());
+    let (mut client, mut other) = (primary.client(), replica.client());
+    assert_eq!(client.line("CLUSTER ADDSLOTSRANGE 0 16383"), "+OK");
+    let meet = format!("CLUSTER MEET 127.0.0.1 {} {bus}", primary.port);
+    assert_eq!(other.line(&meet), "+OK");
+    let id = client.line("CLUSTER MYID");
+    until("the primary is known", || {
+        (other.line(&format!("CLUSTER REPLICATE {id}")) == "+OK").then_some(())
+    });
+    until("all slots are served", || {
+        client.line("CLUSTER INFO").contains("cluster_state:ok").then_some(())
+    });
+    fill(&mut client, 0..1000, "");
+    let limit = number(&mut client, "used_memory") + 8 * MIB;
+    client.line(&format!("CONFIG SET maxmemory {limit}"));
+    client.line("CONFIG SET maxmemory-policy allkeys-lru");
+    press(&mut client, limit, || {});
+    assert_same_keys(&mut client, &mut other);
+    assert!(other.line("DEL key:1").starts_with("-MOVED "), "it is a replica");
 }
 
 /// Said to both; the replies must be equal.
@@ -182,6 +222,17 @@ fn memory_stats_and_info_have_the_fields_of_redis() {
 }
 
 #[test]
+fn who_asks_for_the_clients_memory_is_one_of_them() {
+    let server = Server::start();
+    let mut client = server.client();
+    until("nobody else is there", || (client.info("connected_clients") == "1").then_some(()));
+    assert_ne!(client.info("mem_clients_normal"), "0");
+    let stats = client.line("MEMORY STATS");
+    assert!(!stats.contains("clients.normal :0"), "{stats}");
+    assert!(stats.contains("clients.normal "), "{stats}");
+}
+
+#[test]
 fn a_doctor_knows_little_data_and_health() {
     let server = Server::start();
     let mut client = server.client();
@@ -265,7 +316,8 @@ fn what_a_snapshot_holds_evicts_nothing() {
     client.line(&format!("CONFIG SET maxmemory-policy allkeys-random maxmemory {limit}"));
     // A replica that reads nothing.
     let mut replica = server.client();
-    replica.send(&requests(["REPLCONF capa eof capa psync2", "PSYNC ? -1"]));
+    assert_eq!(replica.line("REPLCONF capa eof capa psync2"), "+OK");
+    replica.send(&requests(["PSYNC ? -1"]));
     until("a snapshot runs", || (client.info("rdb_bgsave_in_progress") == "1").then_some(()));
     // Every bucket is taken before it changes, and stays with the snapshot.
     write(&mut client, "b");

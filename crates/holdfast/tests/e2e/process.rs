@@ -195,3 +195,51 @@ fn who_insists_does_not_wait_for_the_save() {
     assert!(!temporary.exists());
     assert!(server.into_home().printed().contains("You insist... exiting now."));
 }
+
+#[test]
+fn how_soon_the_system_ends_it_is_set_as_by_redis() {
+    let score = |server: &Server| server.proc("oom_score_adj");
+    let before = fs::read_to_string("/proc/self/oom_score_adj").expect("our own score");
+    let rule = ["--save", "", "--oom-score-adj", "yes", "--oom-score-adj-values", "7 200 800"];
+    let servers = [Program::Holdfast, Program::Redis].map(|p| Server::of(p, Home::new(), &rule));
+    let [ours, theirs] = &servers;
+    let set = |words: &str| {
+        let [ours, theirs] = [ours, theirs].map(|server| server.client().line(words));
+        assert_eq!(ours, theirs, "{words}");
+    };
+    // A role's score follows the role, by and by.
+    let is_as = |expected: &str, why: &str| {
+        assert_eq!(score(theirs), expected, "{why}");
+        until(why, || (score(ours) == expected).then_some(()));
+    };
+    let base: i64 = before.trim().parse().expect("a number");
+    let relative = |add: i64| format!("{}\n", (base + add).min(1000));
+    is_as(&relative(7), "a primary");
+    set("CONFIG SET oom-score-adj relative");
+    set("REPLICAOF 127.0.0.1 1");
+    is_as(&relative(200), "a replica");
+    set("REPLICAOF NO ONE");
+    is_as(&relative(7), "a primary again");
+    for (words, expected) in [
+        ("CONFIG SET oom-score-adj absolute", String::from("7\n")),
+        ("CONFIG SET oom-score-adj no", before.clone()),
+        ("CONFIG SET maxmemory 0", before.clone()),
+    ] {
+        set(words);
+        // Whoever is answered finds it done.
+        assert_eq!(score(ours), score(theirs), "{words}");
+        if base == 0 {
+            assert_eq!(score(ours), expected, "{words}");
+        }
+    }
+    for words in ["MULTI", "CONFIG SET oom-score-adj-values 1", "EXEC"] {
+        set(words);
+    }
+    let mut client = ours.client();
+    for words in ["MULTI", "CONFIG SET oom-score-adj yes", "EXEC"] {
+        client.line(words);
+    }
+    until("it has followed a transaction", || (score(ours) == relative(7)).then_some(()));
+    set("CONFIG SET oom-score-adj-values 1 2");
+    set("CONFIG SET oom-score-adj-values x");
+}

@@ -402,3 +402,59 @@ fn a_scheduled_save_waits_for_the_data() {
     let done = log[load..].find("Finished with success").expect("it was loaded") + load;
     assert!(!log[load..done].contains("saving started"), "{log}");
 }
+
+/// Whether a server sends small output to a peer at once.
+fn sends_at_once(server: &mut Server, peer: u16) -> Option<bool> {
+    let id = server.process().id();
+    let pid = rustix::process::Pid::from_raw(id as i32)?;
+    let process = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty());
+    let process = process.expect("a process");
+    let files = std::fs::read_dir(format!("/proc/{id}/fd")).expect("its files");
+    let numbers = files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
+    numbers.into_iter().find_map(|number| {
+        let flags = rustix::process::PidfdGetfdFlags::empty();
+        let file = rustix::process::pidfd_getfd(&process, number, flags).ok()?;
+        let address = rustix::net::getpeername(&file).ok()??;
+        let address = std::net::SocketAddr::try_from(address).ok()?;
+        (address.port() == peer).then_some(())?;
+        rustix::net::sockopt::tcp_nodelay(&file).ok()
+    })
+}
+
+#[test]
+fn the_stream_may_be_gathered_into_larger_packets() {
+    let mut primary = Server::start();
+    for (setting, at_once) in [("no", true), ("yes", false)] {
+        let set = format!("CONFIG SET repl-disable-tcp-nodelay {setting}");
+        assert_eq!(primary.client().line(&set), "+OK");
+        let mut replica = primary.client();
+        let port = replica.stream.local_addr().expect("an address").port();
+        assert_eq!(replica.line("PING"), "+PONG");
+        assert_eq!(sends_at_once(&mut primary, port), Some(true), "a client");
+        replica.send(b"PSYNC ? -1\r\n");
+        until("it is a replica", || (count(&primary, "connected_slaves") == 1).then_some(()));
+        assert_eq!(sends_at_once(&mut primary, port), Some(at_once), "{setting}");
+        drop(replica);
+        until("it is gone", || (count(&primary, "connected_slaves") == 0).then_some(()));
+    }
+}
+
+#[test]
+fn who_would_rather_end_than_differ_ends() {
+    let primary = Server::with(&["--save", "", "--enable-debug-command", "yes"]);
+    let mut client = primary.client();
+    for (behavior, ends) in [("ignore", false), ("panic-on-replicas", true), ("panic", true)] {
+        let mut replica = Server::with(&["--save", "", "--propagation-error-behavior", behavior]);
+        follow(&replica, primary.port);
+        linked(&replica);
+        assert_eq!(client.line("DEBUG REPLICATE ALL NOSUCH"), "+OK");
+        assert_eq!(client.line("SET k 1"), "+OK");
+        if ends {
+            assert!(!replica.process().wait().success());
+            let said = "This replica panicked sending an error to its master";
+            assert!(replica.home.printed().contains(said), "{behavior}");
+        } else {
+            until("it goes on", || (replica.client().line("GET k") == "1").then_some(()));
+        }
+    }
+}

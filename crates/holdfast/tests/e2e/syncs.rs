@@ -93,6 +93,36 @@ fn a_tool_fetches_a_file_that_redis_loads() {
 }
 
 #[test]
+fn who_has_replies_to_come_gets_no_snapshot_among_them() {
+    let answers = |program: Program| {
+        let server = Server::of(program, Home::new(), &["--save", ""]);
+        let answer = |request: &[u8]| {
+            let mut client = server.client();
+            client.send(request);
+            client.finish();
+            client.rest()
+        };
+        [&b"PING\r\nPSYNC ? -1\r\n"[..], b"PING\r\nSYNC\r\n", b"REPLCONF x\r\nPSYNC ? -1\r\n"]
+            .map(answer)
+    };
+    let ours = answers(Program::Holdfast);
+    assert!(ours[0].ends_with(r"-ERR SYNC and PSYNC are invalid with pending output\r\n"));
+    assert_eq!(ours, answers(Program::Redis));
+}
+
+#[test]
+fn the_heartbeat_is_that_of_redis_byte_for_byte() {
+    for program in [Program::Holdfast, Program::Redis] {
+        let period = ["--save", "", "--repl-ping-replica-period", "1"];
+        let server = Server::of(program, Home::new(), &period);
+        let (mut reader, _) = sync(server.port);
+        let mut heartbeat = [0; 14];
+        reader.read_exact(&mut heartbeat).expect("a heartbeat");
+        assert_eq!(&heartbeat, b"*1\r\n$4\r\nping\r\n", "{program:?}");
+    }
+}
+
+#[test]
 fn who_wants_no_keys_gets_none() {
     for program in [Program::Holdfast, Program::Redis] {
         let server = Server::of(program, Home::new(), &["--save", ""]);
@@ -146,8 +176,10 @@ fn the_stream_alone_follows_a_snapshot_without_keys() {
         assert!(got > 0, "{text}");
         seen.extend_from_slice(&part[..got]);
     };
-    let said = b"REPLCONF capa eof rdb-filter-only functions\r\nPSYNC ? -1\r\n";
-    stream.write_all(said).expect("requests");
+    let said = b"REPLCONF capa eof rdb-filter-only functions\r\n";
+    stream.write_all(said).expect("a request");
+    read_until(&mut stream, &|text| text.ends_with("+OK\r\n"));
+    stream.write_all(b"PSYNC ? -1\r\n").expect("a request");
     read_until(&mut stream, &|text| {
         let mark = text.split_once("$EOF:").and_then(|(_, rest)| rest.get(..40));
         mark.is_some_and(|mark| text.matches(mark).count() == 2)

@@ -71,6 +71,7 @@ fn a_taken_bus_port_is_tried_again() {
     // Another takes the port for a moment only.
     let up = Up::start_at(
         port,
+        &[],
         |line| {
             if line.contains("is taken; trying again") {
                 let number = (port + 10_002).to_string();

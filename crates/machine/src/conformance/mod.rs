@@ -53,6 +53,7 @@ pub const CASES: &[Case] = &[
     Case { name: "all bytes come before an orderly end", make: network::bytes_before_end },
     Case { name: "all bytes come before a reset", make: network::bytes_before_reset },
     Case { name: "the end comes once, also of a local close", make: network::closed_once },
+    Case { name: "a crowd comes and goes, so many a turn", make: network::crowd },
     Case { name: "nobody listening refuses", make: network::refused },
     Case { name: "deadlines are honoured", make: network::deadlines },
     Case { name: "letters arrive in order", make: network::letters },

@@ -1,7 +1,7 @@
 //! Ends of connections, refusals, deadlines, letters.
 
 use super::probe::{Cx, Note, client, listen, matches, probe, say, send, server, word};
-use crate::{Action, CloseReason, Event, Machine, NetError, Out, Span, Token};
+use crate::{Action, CloseReason, Event, Machine, NetError, Out, Span, TURN_CONNS, Token};
 use alloc::{boxed::Box, vec::Vec};
 use core::net::IpAddr;
 
@@ -126,6 +126,52 @@ pub(super) fn closed_once(ips: &[IpAddr]) -> Machines {
         _ => {}
     });
     alloc::vec![closer, caller]
+}
+
+pub(super) fn crowd(ips: &[IpAddr]) -> Machines {
+    const CROWD: usize = 8 * TURN_CONNS;
+    let (mut conns, mut new, mut over, mut gone) = (Vec::new(), 0, 0, 0);
+    let host = move |cx: &mut Cx, event: Event<'_>, out: &mut Out| match event {
+        Event::Accepted { conn, .. } => {
+            new += 1;
+            cx.check(new <= TURN_CONNS, "too many came in one turn");
+            conns.push(conn);
+            match conns.len() {
+                // The others have time to gather.
+                1 => out.act(Action::Stall { span: Span::millis(20) }),
+                CROWD => conns.iter().for_each(|conn| out.close(*conn)),
+                _ => {}
+            }
+        }
+        Event::Closed { .. } => {
+            over += 1;
+            gone += 1;
+            cx.check(over <= TURN_CONNS, "too many ended in one turn");
+            if gone == CROWD {
+                cx.pass();
+            }
+        }
+        Event::TurnEnd { .. } => (new, over) = (0, 0),
+        _ => {}
+    };
+    let (mut over, mut gone) = (0, 0);
+    let guests = client(CROWD as u64, move |cx: &mut Cx, event: Event<'_>, out: &mut Out| {
+        match event {
+            // What is under way when the end comes is nobody's loss.
+            Event::Connected { conn, .. } => out.queue(conn, b"here"),
+            Event::Closed { .. } => {
+                over += 1;
+                gone += 1;
+                cx.check(over <= TURN_CONNS, "too many ended in one turn");
+                if gone == CROWD {
+                    cx.pass();
+                }
+            }
+            Event::TurnEnd { .. } => over = 0,
+            _ => {}
+        }
+    });
+    alloc::vec![server(ips[0], host), guests]
 }
 
 pub(super) fn refused(ips: &[IpAddr]) -> Machines {

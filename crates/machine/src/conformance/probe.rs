@@ -163,7 +163,7 @@ pub(super) fn client(times: u64, mut script: impl Script + 'static) -> Box<dyn M
 
 pub(super) fn listen(ip: IpAddr, out: &mut Out) {
     let on = ListenOn::Tcp(SocketAddr::new(ip, 0));
-    out.act(Action::Listen { token: Token(0), on, backlog: 16 });
+    out.act(Action::Listen { token: Token(0), on, backlog: 512 });
 }
 
 /// Sends a word to another probe.

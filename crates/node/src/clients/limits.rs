@@ -27,7 +27,7 @@ impl Node {
         }
         let idle = |session: &&Session| {
             now.mono.since(session.active) > Span::secs(limit)
-                && !session.waiting
+                && !session.waiting.is_on()
                 && !session.closing
                 && !session.modes.monitor
                 && self.kind(session.conn) == Kind::Normal

@@ -4,6 +4,7 @@
 
 mod late;
 mod limits;
+mod listing;
 mod monitor;
 pub(crate) mod pause;
 
@@ -12,10 +13,10 @@ pub(crate) use pause::hold;
 use crate::debug::Switches;
 use crate::execute::Turn;
 use crate::node::Node;
-use front::{Figures, Filter, Kind, Requests, Session, describe};
+use front::{Awaited, Figures, Filter, Kind, Requests, Session, describe};
 use machine::{ConnId, Instant, Out};
 use replication::{Stage, Target};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use wire::command::CommandId;
 use wire::number;
 use wire::reply::Reply;
@@ -26,6 +27,8 @@ pub(crate) struct Clients {
     pub(crate) pause: pause::Pause,
     /// Requests that wait for the end of the pause.
     postponed: Vec<(ConnId, Requests)>,
+    /// Lists of clients that are being made.
+    listings: VecDeque<listing::Listing>,
     /// Those that are shown every command.
     pub(crate) monitors: Vec<ConnId>,
     /// Since when clients have had more output than the soft limit.
@@ -44,6 +47,7 @@ impl Clients {
     /// A client is gone.
     pub(crate) fn forget(&mut self, conn: ConnId) {
         self.postponed.retain(|(postponed, _)| *postponed != conn);
+        self.listings.retain(|listing| !listing.is_of(conn));
         self.monitors.retain(|monitor| *monitor != conn);
         self.over.remove(&conn);
     }
@@ -101,16 +105,11 @@ impl Node {
         match id {
             CommandId::ClientInfo => {
                 let figures = self.own_figures(session, args, reply.position(), turn);
-                let text = describe(session, &figures, turn.now.mono) + "\n";
-                Reply::new(turn.buffer, session.protocol).verbatim(*b"txt", text.as_bytes());
+                let mut text = Vec::new();
+                describe(session, &figures, turn.now.mono, &mut text);
+                Reply::new(turn.buffer, session.protocol).verbatim(*b"txt", &text);
             }
-            CommandId::ClientList => match Filter::of_list(&args[2..]) {
-                Ok(filter) => {
-                    let text = self.list(&filter, session, args, turn);
-                    Reply::new(turn.buffer, session.protocol).verbatim(*b"txt", text.as_bytes());
-                }
-                Err(error) => reply.error(&error),
-            },
+            CommandId::ClientList => self.client_list(session, args, turn),
             CommandId::ClientKill => match Filter::of_kill(&args[2..]) {
                 Ok(filter) => {
                     let killed = self.kill(&filter, session, turn);
@@ -123,7 +122,7 @@ impl Node {
                 }
                 Err(error) => reply.error(&error),
             },
-            CommandId::ClientPause => self.pause(&args[2..], turn.now, &mut reply),
+            CommandId::ClientPause => self.pause(args, turn.now, &mut reply),
             CommandId::ClientUnpause => {
                 self.clients.pause.end();
                 self.close_gates();
@@ -144,7 +143,8 @@ impl Node {
     pub(crate) fn figures(&self, session: &Session, out: &Out) -> Figures {
         Figures {
             kind: self.kind(session.conn),
-            blocked: self.replication.waits.iter().any(|wait| wait.is_of(session.conn)),
+            blocked: session.waiting.is_for(Awaited::Replicas)
+                || session.waiting.is_for(Awaited::Pause),
             dirty: false,
             request: (0, 0),
             output: out.shape(session.conn),
@@ -168,22 +168,6 @@ impl Node {
         figures.held += buffered;
         figures.dirty = self.has_changed(session, turn.now);
         figures
-    }
-
-    fn list(&self, filter: &Filter, session: &Session, args: &[&[u8]], turn: &Turn<'_>) -> String {
-        let now = turn.now.mono;
-        let mut lines = BTreeMap::new();
-        if filter.takes(session, self.kind(session.conn), now) {
-            let figures = self.own_figures(session, args, turn.buffer.len(), turn);
-            lines.insert(session.id, describe(session, &figures, now));
-        }
-        for other in self.sessions.iter().filter(|other| !other.closing) {
-            let figures = self.figures(other, turn.out);
-            if filter.takes(other, figures.kind, now) {
-                lines.insert(other.id, describe(other, &figures, now));
-            }
-        }
-        lines.into_values().map(|line| line + "\n").collect()
     }
 
     /// Closes the clients that are meant, and says how many.

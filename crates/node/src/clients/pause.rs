@@ -2,7 +2,7 @@
 
 use crate::execute::{Call, Turn};
 use crate::node::Node;
-use front::{Kind, Requests, Session, gate};
+use front::{Awaited, Kind, Requests, Session, gate};
 use machine::{Instant, Now, Out, Span};
 use wire::command::{Command, CommandId, flag};
 use wire::number;
@@ -82,13 +82,20 @@ impl Pause {
 
 impl Node {
     /// CLIENT PAUSE. A longer pause, or one of all requests, is not cut short by another.
-    pub(super) fn pause(&mut self, words: &[&[u8]], now: Now, reply: &mut Reply<'_>) {
+    pub(super) fn pause(&mut self, args: &[&[u8]], now: Now, reply: &mut Reply<'_>) {
+        let words = &args[2..];
         let mut all = true;
         if let [_, mode, rest @ ..] = words {
             all = match mode.to_ascii_lowercase().as_slice() {
                 b"write" if rest.is_empty() => false,
                 b"all" if rest.is_empty() => true,
-                _ if !rest.is_empty() => return reply.error("ERR syntax error"),
+                _ if !rest.is_empty() => {
+                    let name = String::from_utf8_lossy(args[1]);
+                    return reply.error(&format!(
+                        "ERR unknown subcommand or wrong number of arguments for '{name}'. Try \
+                         CLIENT HELP."
+                    ));
+                }
                 _ => return reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
             };
         }
@@ -139,7 +146,7 @@ impl Node {
         }
         let mut requests = Requests::default();
         requests.push(row, call.request.args, call.request.bodies);
-        session.waiting = true;
+        session.waiting.begin(Awaited::Pause);
         self.clients.postponed.push((session.conn, requests));
         true
     }
@@ -152,7 +159,7 @@ impl Node {
         self.resume_link(out);
         for (conn, requests) in std::mem::take(&mut self.clients.postponed) {
             let Some(mut session) = self.sessions.take(conn) else { continue };
-            session.waiting = false;
+            session.waiting.end(Awaited::Pause);
             let mut buffer = out.take_reply(conn);
             let before = buffer.len();
             let ticks = out.ticks();
@@ -160,7 +167,7 @@ impl Node {
             let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
             let (row, args, bodies) = requests.get(0);
             self.execute_kept(Some(row), &mut session, &args, bodies, &mut turn);
-            if !session.waiting {
+            if !session.waiting.is_on() {
                 out.act(machine::Action::ResumeReads { conn });
             }
             self.hand_over(session, buffer, before, out);

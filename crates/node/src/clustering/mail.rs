@@ -2,9 +2,10 @@
 
 use super::Clustering;
 use crate::clients::pause::hold;
+use crate::config;
 use crate::node::Node;
 use cluster::mail::{ToCluster, ToNode};
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
 use replication::Target;
 
@@ -136,6 +137,14 @@ impl Node {
         }
     }
 
+    /// Tells the control plane of changed directives.
+    pub(crate) fn tell_settings(&self, out: &mut Out) {
+        if let Some(clustering) = &self.clustering {
+            let config = config::cluster::control(&self.config);
+            clustering.tell(ToCluster::Settings(Box::new(config)), out);
+        }
+    }
+
     /// Hands a changing CLUSTER command to the control plane; the client waits.
     pub(crate) fn ask_cluster(&mut self, args: &[&[u8]], session: &mut Session, out: &mut Out) {
         let empty = self.data.keyspace.is_empty();
@@ -143,7 +152,7 @@ impl Node {
         clustering.numbers += 1;
         let number = clustering.numbers;
         clustering.asked.push((number, session.conn));
-        session.waiting = true;
+        session.waiting.begin(Awaited::Cluster);
         let words = args[1..].iter().map(|word| word.to_vec()).collect();
         clustering.tell(ToCluster::Command { number, words, empty }, out);
     }
@@ -152,7 +161,7 @@ impl Node {
         let Some(clustering) = &mut self.clustering else { return };
         let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
         let (_, conn) = clustering.asked.swap_remove(at);
-        self.answer_late(conn, reply, out);
+        self.answer_late(conn, Awaited::Cluster, reply, out);
     }
 
     /// A client is gone: nobody waits for the answer any more.

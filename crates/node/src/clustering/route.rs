@@ -1,7 +1,9 @@
 //! Whether a request is for this node.
 
 use super::Clustering;
+use super::nodes::endpoint;
 use crate::admit::Refused;
+use crate::config;
 use crate::node::Node;
 use cluster::NodeView;
 use front::Session;
@@ -69,8 +71,7 @@ impl Node {
             }
         };
         let leased = clustering.lease.allows(now) || self.clients.pause.is_handover();
-        let reads_when_down = self.config.cluster.allow_reads_when_down;
-        Ok(clustering.admit(row, slot, session, leased, reads_when_down)?)
+        Ok(clustering.admit(row, slot, session, leased, &self.config.cluster)?)
     }
 
     /// The slot of all keys of a request; `None` when it has none.
@@ -103,13 +104,13 @@ impl Clustering {
         slot: u16,
         session: &Session,
         leased: bool,
-        reads_when_down: bool,
+        config: &config::cluster::Cluster,
     ) -> Result<(), Refusal> {
         let topology = self.topology.as_ref().ok_or(Refusal::Down)?;
         let owner = topology.owner(slot).ok_or(Refusal::NotServed)?;
         let write = row.flags.has(flag::WRITE);
         if !topology.ok {
-            if !reads_when_down {
+            if !config.allow_reads_when_down {
                 return Err(Refusal::Down);
             }
             if write {
@@ -123,10 +124,11 @@ impl Clustering {
         if reads_here && topology.me().primary == Some(owner.id) {
             return Ok(());
         }
-        Err(moved(slot, owner))
+        Err(moved(slot, owner, &config.announce.endpoint))
     }
 }
 
-fn moved(slot: u16, owner: &NodeView) -> Refusal {
-    Refusal::Moved { slot, host: owner.ip.clone(), port: owner.port }
+fn moved(slot: u16, owner: &NodeView, prefer: &str) -> Refusal {
+    let host = endpoint(&owner.at, prefer).to_owned();
+    Refusal::Moved { slot, host, port: owner.at.port }
 }

@@ -3,6 +3,7 @@
 //! Values that the server obeys are plain fields of [`Config`], for whoever reads them often; the
 //! others are kept as text, so that CONFIG GET shows what was set.
 
+pub mod cluster;
 mod field;
 mod hint;
 mod kind;
@@ -53,7 +54,7 @@ pub struct Config {
     /// `masterauth`.
     pub masterauth: String,
     /// Cluster mode.
-    pub cluster: Cluster,
+    pub cluster: cluster::Cluster,
     /// What is about replicas and their syncs.
     pub repl: Repl,
     /// `replica-read-only`.
@@ -78,51 +79,6 @@ pub struct Config {
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
     pub kept: BTreeMap<&'static str, String>,
-}
-
-/// Cluster mode.
-#[derive(Clone, Debug)]
-pub struct Cluster {
-    /// `cluster-enabled`.
-    pub enabled: bool,
-    /// `cluster-config-file`.
-    pub config_file: String,
-    /// `cluster-node-timeout`, in milliseconds.
-    pub node_timeout: u64,
-    /// `cluster-port`; 0: `port` + 10000.
-    pub port: u16,
-    /// `cluster-announce-ip`.
-    pub announce_ip: String,
-    /// `cluster-require-full-coverage`.
-    pub require_full_coverage: bool,
-    /// `cluster-allow-reads-when-down`.
-    pub allow_reads_when_down: bool,
-    /// `cluster-replica-validity-factor`.
-    pub replica_validity_factor: u64,
-    /// `cluster-replica-no-failover`.
-    pub replica_no_failover: bool,
-    /// `cluster-fast-failover`.
-    pub fast_failover: bool,
-    /// `cluster-busy-timeout`, in milliseconds; 0: four times `cluster-node-timeout`.
-    pub busy_timeout: u64,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Cluster {
-            enabled: false,
-            config_file: String::from("nodes.conf"),
-            node_timeout: 15_000,
-            port: 0,
-            announce_ip: String::new(),
-            require_full_coverage: true,
-            allow_reads_when_down: false,
-            replica_validity_factor: 10,
-            replica_no_failover: false,
-            fast_failover: true,
-            busy_timeout: 0,
-        }
-    }
 }
 
 /// Settings about replicas and their syncs.
@@ -154,6 +110,10 @@ pub struct Repl {
     pub diskless_load: String,
     /// `rdb-del-sync-files`.
     pub delete_files: bool,
+    /// `repl-disable-tcp-nodelay`: the system may gather the stream into larger packets.
+    pub gathered: bool,
+    /// `propagation-error-behavior`.
+    pub on_error: String,
 }
 
 /// What is slow, and how much of it is kept.
@@ -285,6 +245,8 @@ pub struct Face {
     pub title: String,
     /// `supervised`: who is told that the server is ready.
     pub supervised: String,
+    /// `oom-score-adj` and its values.
+    pub oom: OomRule,
     /// `syslog-enabled`.
     pub syslog: bool,
     /// `syslog-ident`.
@@ -293,12 +255,36 @@ pub struct Face {
     pub syslog_facility: String,
 }
 
+/// How soon the system is asked to end the process when memory runs out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OomRule {
+    /// `oom-score-adj`.
+    pub mode: String,
+    /// `oom-score-adj-values`: for a primary, for a replica, and for a child, which we have not.
+    pub values: String,
+}
+
+impl OomRule {
+    /// The value for a role.
+    pub fn of(&self, replica: bool) -> i64 {
+        let value = self.values.split(' ').nth(usize::from(replica));
+        value.and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Default for OomRule {
+    fn default() -> Self {
+        OomRule { mode: String::from("no"), values: String::from("0 200 800") }
+    }
+}
+
 impl Default for Face {
     fn default() -> Self {
         Face {
             set_title: true,
             title: String::from("{title} {listen-addr} {server-mode}"),
             supervised: String::from("no"),
+            oom: OomRule::default(),
             syslog: false,
             syslog_ident: String::from("redis"),
             syslog_facility: String::from("local0"),
@@ -333,7 +319,7 @@ impl Default for Config {
             replicaof: String::new(),
             masteruser: String::new(),
             masterauth: String::new(),
-            cluster: Cluster::default(),
+            cluster: cluster::Cluster::default(),
             repl: Repl::default(),
             replica_read_only: true,
             replica_serve_stale_data: true,
@@ -366,6 +352,8 @@ impl Default for Repl {
             diskless_most: 0,
             diskless_load: String::from("disabled"),
             delete_files: false,
+            gathered: false,
+            on_error: String::from("ignore"),
         }
     }
 }
@@ -489,10 +477,10 @@ impl Config {
             State::Obeyed(slot) => (slot.set)(self, &value),
             State::Refused(_) if value == row.default => {}
             State::Refused(why) => return Err(String::from(why)),
-            State::Ignored if value == row.default => {
+            State::Ignored | State::Moot(_) if value == row.default => {
                 self.kept.remove(row.name);
             }
-            State::Ignored => {
+            State::Ignored | State::Moot(_) => {
                 self.kept.insert(row.name, value);
             }
         }
@@ -503,15 +491,16 @@ impl Config {
     pub fn value(&self, row: &Row) -> String {
         match row.state {
             State::Obeyed(slot) => (slot.get)(self),
-            State::Ignored | State::Refused(_) => {
+            State::Ignored | State::Moot(_) | State::Refused(_) => {
                 self.kept.get(row.name).map_or_else(|| row.default.into(), String::clone)
             }
         }
     }
 
-    /// The directives that were set and do nothing.
+    /// The directives that were set and do nothing yet.
     pub fn without_effect(&self) -> impl Iterator<Item = &'static str> {
-        self.kept.keys().copied()
+        let ignored = |name: &str| find(name).is_some_and(|r| matches!(r.state, State::Ignored));
+        self.kept.keys().copied().filter(move |name| ignored(name))
     }
 }
 
@@ -545,6 +534,7 @@ mod tests {
             ("dbfilename", "x.rdb"),
             ("slave-priority", "5"),
             ("slave-lazy-flush", "yes"),
+            ("lazyfree-lazy-expire", "yes"),
             ("maxmemory-clients", "5%"),
             ("maxmemory-policy", "volatile-lfu"),
             ("maxmemory-policy", "allkeys-random"),
@@ -557,7 +547,7 @@ mod tests {
             config.apply(name, &[value]).unwrap();
             assert_eq!(config.value(find(name).unwrap()), value);
         }
-        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["replica-lazy-flush"]);
+        assert_eq!(config.without_effect().collect::<Vec<_>>(), ["lazyfree-lazy-expire"]);
         config.apply("save", &[""]).unwrap();
         assert_eq!(config.save, "");
     }

@@ -97,7 +97,8 @@ pub fn page() -> String {
         "# Directives\n\nEvery directive of redis.conf 7.2, and ours. `cargo xtask docs` writes \
          this page from the table in `crates/node/src/config/rows`.\n\nA directive is *obeyed*; or \
          *kept*: it is taken and shown by CONFIG GET but has no effect yet, which one line of the \
-         log says at the start; or *refused*: only its default is taken. *CONFIG SET* says whether \
+         log says at the start; or *moot*: it is taken and shown, but there is nothing to choose \
+         here; or *refused*: only its default is taken. *CONFIG SET* says whether \
          it can be changed while the server runs.\n\nBeside directives a file may say \
          `include FILE`, and `rename-command NAME OTHER`, which gives a command another name, or \
          with `\"\"` none.\n",
@@ -121,6 +122,7 @@ pub fn page() -> String {
             let state = match row.state {
                 State::Obeyed(_) => String::from("obeyed"),
                 State::Ignored => String::from("kept"),
+                State::Moot(why) => format!("moot: {why}"),
                 State::Refused(why) => format!("refused: {why}"),
             };
             let (name, kind) = (row.name, row.kind.name());

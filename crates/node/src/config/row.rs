@@ -35,6 +35,8 @@ pub enum State {
     Obeyed(Slot),
     /// Nothing; one line at the start says so if it is set to something else than the default.
     Ignored,
+    /// What it chooses between is no choice here, whatever its value: why.
+    Moot(&'static str),
     /// Only its default is taken: to accept more would be a lie. Why.
     Refused(&'static str),
 }
@@ -85,6 +87,10 @@ pub(super) const fn obeyed(
 
 pub(super) const fn ignored(name: Name, kind: Kind, default: Name, access: Access) -> Row {
     Row { name, alias: None, kind, default, access, state: State::Ignored, hidden: false }
+}
+
+pub(super) const fn moot(name: Name, kind: Kind, default: Name, access: Access, why: Name) -> Row {
+    Row { name, alias: None, kind, default, access, state: State::Moot(why), hidden: false }
 }
 
 pub(super) const fn refused(

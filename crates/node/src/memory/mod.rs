@@ -6,6 +6,7 @@
 //! is refused only when nothing is left that may go.
 
 mod doctor;
+mod oom;
 mod report;
 
 use crate::execute::Turn;
@@ -48,6 +49,7 @@ pub(crate) struct Memory {
     /// Tables that another thread is freeing, with their bytes.
     freeing: Vec<(Ticket, u64)>,
     figures: report::Figures,
+    oom: oom::Oom,
 }
 
 impl Memory {

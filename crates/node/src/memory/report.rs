@@ -3,10 +3,10 @@
 use crate::execute::Turn;
 use crate::info::{Field, human};
 use crate::node::Node;
-use front::Kind;
+use front::{Kind, Session};
 use machine::{Action, Out};
 use wire::command::CommandId;
-use wire::reply::{Protocol, Reply};
+use wire::reply::Reply;
 
 /// Figures as of when they were asked for.
 #[derive(Clone, Copy, Default)]
@@ -24,14 +24,15 @@ pub(super) struct Figures {
 }
 
 impl Node {
-    /// Takes the figures that need more than the node itself.
-    pub(crate) fn measure_memory(&mut self, out: &Out) {
+    /// Takes the figures that need more than the node itself. `asking` is the session that is taken
+    /// out meanwhile.
+    pub(crate) fn measure_memory(&mut self, asking: &Session, out: &Out) {
         let mut figures = Figures {
             used: self.used_memory(out),
             not_counted: self.not_counted(out),
             ..Figures::default()
         };
-        for session in self.sessions.iter() {
+        for session in self.sessions.iter().chain([asking]) {
             let bytes = self.figures(session, out).footprint(session) as u64;
             let sum = match self.kind(session.conn) {
                 Kind::Replica => &mut figures.replicas,
@@ -158,14 +159,9 @@ impl Node {
     }
 
     /// MEMORY STATS, DOCTOR, MALLOC-STATS and PURGE.
-    pub(crate) fn memory_command(
-        &mut self,
-        id: CommandId,
-        protocol: Protocol,
-        turn: &mut Turn<'_>,
-    ) {
-        self.measure_memory(turn.out);
-        let mut reply = Reply::new(turn.buffer, protocol);
+    pub(crate) fn memory_command(&mut self, id: CommandId, session: &Session, turn: &mut Turn<'_>) {
+        self.measure_memory(session, turn.out);
+        let mut reply = Reply::new(turn.buffer, session.protocol);
         match id {
             CommandId::MemoryStats => self.memory_stats(&mut reply),
             CommandId::MemoryDoctor => reply.verbatim(*b"txt", self.diagnosis().as_bytes()),

@@ -6,6 +6,7 @@
 //! meanwhile is given up, because then waiting does not help.
 
 use crate::node::Node;
+use front::Awaited;
 use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 
 /// Less than this never slows anybody.
@@ -103,11 +104,8 @@ impl Node {
     }
 
     fn let_writers_go_on(&mut self, out: &mut Out) {
-        for conn in self.persist.pressure.slowed.drain(..) {
-            if let Some(session) = self.sessions.get_mut(conn) {
-                session.waiting = false;
-                out.act(Action::ResumeReads { conn });
-            }
+        for conn in std::mem::take(&mut self.persist.pressure.slowed) {
+            self.end_wait(conn, Awaited::Memory, out);
         }
     }
 
@@ -132,5 +130,45 @@ impl Node {
                 self.save_failed("the disk is slower than writes pile up", now, out);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::{Setup, Stages};
+    use machine::{Address, Peer, Stopwatch};
+
+    fn resumed(out: &mut Out) -> usize {
+        let mut actions = Vec::new();
+        out.take_actions(&mut actions);
+        actions.iter().filter(|action| matches!(action, Action::ResumeReads { .. })).count()
+    }
+
+    #[test]
+    fn writers_that_wait_for_something_else_too_are_not_woken() {
+        let mut node = Node::new(Setup {
+            config: Config::default(),
+            secret: [0; 16],
+            run_id: "0".repeat(40),
+            control: Address(1),
+            stages: Stages::ALL,
+        });
+        let (conn, mut out) = (ConnId(3), Out::new(Stopwatch::Virtual(0)));
+        let peer = Peer::Unix { path: String::from("socket") };
+        node.sessions.open(conn, peer, Instant(0), true);
+        let waiting = |node: &mut Node| node.sessions.get_mut(conn).unwrap().waiting;
+        for awaited in [Awaited::Memory, Awaited::Listeners] {
+            node.sessions.get_mut(conn).unwrap().waiting.begin(awaited);
+        }
+        node.slow_down(conn, &mut out);
+        node.let_writers_go_on(&mut out);
+        assert!(waiting(&mut node).is_for(Awaited::Listeners));
+        assert!(!waiting(&mut node).is_for(Awaited::Memory));
+        assert_eq!(resumed(&mut out), 0);
+        node.answer_late(conn, Awaited::Listeners, b"+OK\r\n", &mut out);
+        assert!(!waiting(&mut node).is_on());
+        assert_eq!((resumed(&mut out), out.queued(conn)), (1, 5));
     }
 }

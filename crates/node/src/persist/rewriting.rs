@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::execute::Turn;
 use crate::node::Node;
-use front::Session;
+use front::{Awaited, Session};
 use machine::{ConnId, FileError, FileId, FileOp, FileOutput, Level, OpenMode, Out, Ticket};
 use wire::reply::Reply;
 
@@ -49,7 +49,7 @@ impl Node {
         }
         let file = self.persist.file();
         let ticket = turn.out.file(FileOp::Open { file, path, mode: OpenMode::Read });
-        session.waiting = true;
+        session.waiting.begin(Awaited::Rewrite);
         let conn = session.conn;
         self.persist.rewriting = Some(Rewriting { conn, file, ticket, stage: Stage::Open });
     }
@@ -114,6 +114,6 @@ impl Node {
             Ok(()) => String::from("+OK\r\n"),
             Err(why) => format!("-ERR Rewriting config file: {why}\r\n"),
         };
-        self.answer_late(conn, reply.as_bytes(), out);
+        self.answer_late(conn, Awaited::Rewrite, reply.as_bytes(), out);
     }
 }

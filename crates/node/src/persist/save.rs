@@ -4,7 +4,7 @@ use super::{Asked, Exit};
 use crate::clients::hold;
 use crate::export::{Export, Progress};
 use crate::node::Node;
-use front::Session;
+use front::{Awaited, Session};
 use machine::{Action, FileError, FileOutput, Letter, Level, Now, Out, Ticket};
 use store::evict::Order;
 use store::rdb::{Options, Usage};
@@ -57,7 +57,7 @@ impl Node {
             return reply.error("ERR Background save already in progress");
         }
         self.start_save(now, out);
-        session.waiting = true;
+        session.waiting.begin(Awaited::Save);
         self.persist.waiting.push((session.conn, asked));
     }
 
@@ -227,7 +227,7 @@ impl Node {
                 (Asked::Shutdown, true) => b"",
                 (Asked::Shutdown, false) => NO_SHUTDOWN,
             };
-            self.answer_late(conn, reply, out);
+            self.answer_late(conn, Awaited::Save, reply, out);
         }
         if let Some(exit) = self.persist.exit_after.take() {
             if ok || exit.force {
@@ -271,7 +271,7 @@ impl Node {
             waiting.into_iter().partition(|(_, asked)| *asked == Asked::Shutdown);
         self.persist.waiting = on;
         for (conn, _) in over {
-            self.answer_late(conn, NO_SHUTDOWN, out);
+            self.answer_late(conn, Awaited::Save, NO_SHUTDOWN, out);
         }
         true
     }

@@ -5,7 +5,7 @@
 
 use super::dialect::translate;
 use crate::node::Node;
-use machine::{Level, Now, Out};
+use machine::{Action, Crash, Level, Now, Out};
 use std::sync::Arc;
 use store::command::{Context, Data, Expired, Request};
 use store::keyspace::Place;
@@ -213,7 +213,23 @@ impl Node {
                  sent; its data is no longer the same."
             ),
         );
+        if self.config.repl.on_error != "ignore" {
+            panic_over(("replica", "master"), &name, out);
+        }
     }
+}
+
+/// `propagation-error-behavior` wants the process to end rather than go on with other data than its
+/// peer's.
+pub(super) fn panic_over((us, them): (&str, &str), name: &str, out: &mut Out) {
+    out.log(
+        Level::Warning,
+        format_args!(
+            "This {us} panicked sending an error to its {them} after processing the command \
+             '{name}'"
+        ),
+    );
+    out.act(Action::Crash { how: Crash::Abort });
 }
 
 /// Whether it changes no key.

@@ -61,6 +61,7 @@ impl Node {
         self.data.effects.record(false);
         let tokens = self.replication.random.number() >> 16 | LINK_TOKENS;
         self.replication.link = Some(Link::new(target, now.mono, tokens));
+        self.adjust_oom(out);
         self.tick_link(now, out);
     }
 
@@ -96,6 +97,7 @@ impl Node {
             return;
         }
         self.leave_primary(now, out);
+        self.adjust_oom(out);
         // Our own replicas learn the new name when they ask again.
         self.drop_replicas(out);
         let id = self.replication.new_id();
@@ -148,6 +150,11 @@ impl Node {
         }
     }
 
+    /// Whether so much of the stream waits for the end of a pause that no more is read.
+    fn is_link_held_up(&self) -> bool {
+        self.clients.pause.is_asked() && self.replication.chores.paused >= PAUSED_MOST
+    }
+
     /// Takes note of when our primary was last heard.
     pub(crate) fn note_freshness(&mut self) {
         if let Some(link) = self.replication.link.as_ref().filter(|link| link.is_following()) {
@@ -160,6 +167,11 @@ impl Node {
         if self.is_starting() {
             // It is not known yet which data we have.
             return;
+        }
+        let held_up = self.is_link_held_up();
+        if let Some(link) = self.replication.link.as_mut().filter(|_| held_up) {
+            // That nothing is heard is our own doing.
+            link.hear(now.mono);
         }
         self.note_freshness();
         let terms = self.terms();

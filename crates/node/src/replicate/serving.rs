@@ -4,8 +4,9 @@ use crate::clustering::Clustering;
 use crate::execute::Turn;
 use crate::export::Export;
 use crate::node::Node;
-use front::Session;
-use machine::{ConnId, Instant, Level, Now, Out, Span};
+use crate::replicate::applying::panic_over;
+use front::{Awaited, Session};
+use machine::{Action, ConnId, Instant, Level, Now, Out, Span};
 use replication::{Answer, Identity, Replica, ReplicationId, Stage, Verdict};
 use std::fmt::Write;
 use store::rdb::{Encoded, Encoder, Piece};
@@ -26,11 +27,6 @@ impl Wait {
     /// Whether it ends by itself.
     pub(crate) fn has_deadline(&self) -> bool {
         self.deadline.is_some()
-    }
-
-    /// Whether it is this client's.
-    pub(crate) fn is_of(&self, conn: ConnId) -> bool {
-        self.conn == conn
     }
 }
 
@@ -60,7 +56,7 @@ impl Node {
         {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
-        if let Some(why) = self.no_sync_now(session.conn) {
+        if let Some(why) = self.no_sync_now(session, turn) {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
         let who = self.replica_name(session.conn, session);
@@ -115,7 +111,7 @@ impl Node {
         if self.replica(session.conn).is_some_and(|replica| replica.stage != Stage::Introduced) {
             return;
         }
-        if let Some(why) = self.no_sync_now(session.conn) {
+        if let Some(why) = self.no_sync_now(session, turn) {
             return Reply::new(turn.buffer, session.protocol).error(why);
         }
         let who = self.replica_name(session.conn, session);
@@ -126,7 +122,7 @@ impl Node {
     }
 
     /// Why this replica cannot have our stream now.
-    fn no_sync_now(&self, conn: ConnId) -> Option<&'static str> {
+    fn no_sync_now(&self, session: &Session, turn: &Turn<'_>) -> Option<&'static str> {
         if self.clustering.as_ref().is_some_and(Clustering::is_hollow) {
             return Some("LOADING this primary does not know yet whether its data is current");
         }
@@ -137,7 +133,13 @@ impl Node {
         if !linked {
             return Some("NOMASTERLINK Can't SYNC while not connected with my master");
         }
-        let endless = self.replica(conn).is_some_and(|replica| replica.keyless && !replica.eof);
+        // Replies to what was said before would be taken for a part of the snapshot.
+        let pending = !turn.buffer.is_empty() || turn.out.queued(session.conn) > 0;
+        if pending {
+            return Some("ERR SYNC and PSYNC are invalid with pending output");
+        }
+        let endless =
+            self.replica(session.conn).is_some_and(|replica| replica.keyless && !replica.eof);
         endless.then_some("ERR Filtered replica requires EOF capability")
     }
 
@@ -148,6 +150,9 @@ impl Node {
         session.modes.replica = true;
         session.set_gates();
         turn.out.set_first(session.conn, true);
+        if self.config.repl.gathered {
+            turn.out.act(Action::GatherOutput { conn: session.conn, on: true });
+        }
         turn.out.hold_writes(true);
         std::mem::replace(&mut self.replication.placed, true)
     }
@@ -406,6 +411,9 @@ impl Node {
                      after processing the command '{name}'"
                 ),
             );
+            if self.config.repl.on_error == "panic" {
+                panic_over(("master", "replica"), &name, turn.out);
+            }
         }
         let who = format!("id={} addr={}", session.id, session.remote());
         turn.out.log(
@@ -478,7 +486,7 @@ impl Node {
         if have >= replicas || session.transaction.running.is_some() {
             return reply.integer(have as i64);
         }
-        session.waiting = true;
+        session.waiting.begin(Awaited::Replicas);
         let deadline = (timeout > 0).then(|| turn.now.mono + Span::millis(timeout));
         let wait = Wait { conn: session.conn, position: session.written, replicas, deadline };
         self.replication.waits.push(wait);
@@ -496,7 +504,7 @@ impl Node {
         } else {
             format!(":{have}\r\n")
         };
-        self.answer_late(conn, text.as_bytes(), out);
+        self.answer_late(conn, Awaited::Replicas, text.as_bytes(), out);
         true
     }
 
@@ -509,7 +517,7 @@ impl Node {
             if have < wait.replicas && !over {
                 return true;
             }
-            self.answer_late(wait.conn, format!(":{have}\r\n").as_bytes(), out);
+            self.answer_late(wait.conn, Awaited::Replicas, format!(":{have}\r\n").as_bytes(), out);
             false
         });
         self.replication.waits = waits;

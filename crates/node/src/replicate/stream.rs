@@ -2,7 +2,7 @@
 
 use crate::node::Node;
 use machine::{Now, Out};
-use replication::{Backlog, GETACK, PING};
+use replication::{Backlog, GETACK, HEARTBEAT};
 use store::effects::{Taken, encode};
 
 impl Node {
@@ -130,7 +130,7 @@ impl Node {
         }
         replication.chores.pinged = now.mono;
         if let Some(backlog) = &mut replication.backlog {
-            backlog.push(PING);
+            backlog.push(HEARTBEAT);
         }
     }
 

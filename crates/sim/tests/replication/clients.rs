@@ -97,3 +97,41 @@ fn the_link_to_a_primary_is_killed_by_its_kind_and_by_its_address() {
     }
     assert_eq!(d.count(0, "sync_full"), 1);
 }
+
+#[test]
+fn a_paused_replica_that_holds_all_it_may_keeps_its_primary() {
+    let mut d = Deployment::with(46, 2, |config| config.repl_backlog_size = 64 << 20);
+    d.attach(1, 0);
+    assert_eq!(d.ask(1, "CLIENT PAUSE 60000 WRITE"), "OK");
+    let value = vec![b'v'; 1 << 20];
+    for n in 0..24 {
+        let set = request(&[b"SET", format!("k{n}").as_bytes(), &value]);
+        d.try_ask(0, set).expect("an answer");
+    }
+    // Several times as long as silence is borne.
+    d.world.run_for(Span::secs(20));
+    assert_eq!(d.info(1, "master_link_status"), "up", "{}", d.tail());
+    assert_eq!(d.ask(1, "DBSIZE"), ":0");
+    assert_eq!(d.ask(1, "CLIENT UNPAUSE"), "OK");
+    d.assert_equal(1, 0);
+    assert_eq!(d.ask(1, "DBSIZE"), ":24");
+    assert_eq!((d.count(0, "sync_full"), d.count(0, "sync_partial_ok")), (1, 0));
+    assert_eq!(d.logged(1, "MASTER timeout"), 0);
+}
+
+#[test]
+fn a_score_that_cannot_be_set_is_refused_and_changes_nothing() {
+    // This world's processes have none.
+    let mut d = Deployment::new(47, 1);
+    let set = "CONFIG SET maxmemory 7gb oom-score-adj-values 1\u{a0}2\u{a0}3 oom-score-adj yes";
+    let words: Vec<String> = set.split(' ').map(|word| word.replace('\u{a0}', " ")).collect();
+    let words: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+    let refusal = "ERR CONFIG SET failed (possibly related to argument 'oom-score-adj-values') - \
+                   Failed to set current oom_score_adj. Check server logs.";
+    let answer = d.try_ask(0, request(&words)).expect("an answer");
+    assert_eq!(answer, wire::value::Value::Error(refusal.into()));
+    assert_eq!(d.ask(0, "CONFIG GET maxmemory"), "maxmemory 0");
+    assert_eq!(d.ask(0, "CONFIG GET oom-score-adj"), "oom-score-adj no");
+    assert_eq!(d.logged(0, "Unable to read oom_score_adj: "), 1);
+    assert_eq!(d.ask(0, "CONFIG SET maxmemory 7gb oom-score-adj no"), "OK");
+}

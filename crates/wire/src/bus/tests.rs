@@ -65,7 +65,7 @@ fn fields_stand_where_redis_puts_them() {
     assert_eq!(&bytes[2216..2220], b"HfB1");
     assert_eq!(&bytes[2246..2256], &[0, 0, 0x42, 0x69, 0, 17, 0, 0, 0, 0]);
     assert_eq!(&bytes[2256 + 48..2256 + 57], b"127.0.0.1");
-    assert_eq!(&bytes[2256 + 94..2256 + 104], &[0, 6, 0, 17, 0, 4, 0, 3, 0, 0]);
+    assert_eq!(&bytes[2256 + 94..2256 + 104], &[0, 6, 0, 17, 0, 4, 0, 3, 0, 1]);
 }
 
 #[test]

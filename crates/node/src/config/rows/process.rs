@@ -25,17 +25,19 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(process.loglevel),
     ),
-    ignored(
+    obeyed(
         "oom-score-adj",
         Kind::Enum(&["no", "yes", "relative", "absolute"]),
         "no",
         Access::Mutable,
+        slot!(process.face.oom.mode),
     ),
-    ignored(
+    obeyed(
         "oom-score-adj-values",
         Kind::Special(special::oom_scores),
         "0 200 800",
         Access::Mutable,
+        slot!(process.face.oom.values),
     ),
     obeyed("pidfile", Kind::Text, "", Access::Fixed, slot!(process.pidfile)),
     obeyed(

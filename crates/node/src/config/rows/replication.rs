@@ -1,7 +1,7 @@
 //! Replication.
 
 use super::super::kind::Kind;
-use super::super::row::{Access, INT, MEMORY, Row, ignored, obeyed};
+use super::super::row::{Access, INT, MEMORY, Row, moot, obeyed};
 use super::super::special;
 
 /// Replication.
@@ -18,11 +18,12 @@ pub(super) const ROWS: &[Row] = &[
         slot!(repl.good_least),
     )
     .or("min-slaves-to-write"),
-    ignored(
+    obeyed(
         "propagation-error-behavior",
         Kind::Enum(&["ignore", "panic", "panic-on-replicas"]),
         "ignore",
         Access::Mutable,
+        slot!(repl.on_error),
     ),
     obeyed(
         "repl-backlog-size",
@@ -38,7 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(repl.backlog_ttl),
     ),
-    ignored("repl-disable-tcp-nodelay", Kind::Bool, "no", Access::Mutable),
+    obeyed("repl-disable-tcp-nodelay", Kind::Bool, "no", Access::Mutable, slot!(repl.gathered)),
     obeyed(
         "repl-diskless-load",
         Kind::Enum(&["disabled", "on-empty-db", "swapdb"]),
@@ -88,7 +89,13 @@ pub(super) const ROWS: &[Row] = &[
     )
     .or("slave-announce-port"),
     obeyed("replica-announced", Kind::Bool, "yes", Access::Mutable, slot!(repl.announced)),
-    ignored("replica-ignore-disk-write-errors", Kind::Bool, "no", Access::Mutable),
+    moot(
+        "replica-ignore-disk-write-errors",
+        Kind::Bool,
+        "no",
+        Access::Mutable,
+        "a replica that cannot save follows its primary all the same",
+    ),
     obeyed(
         "replica-ignore-maxmemory",
         Kind::Bool,
@@ -97,7 +104,14 @@ pub(super) const ROWS: &[Row] = &[
         slot!(memory.replica_ignores),
     )
     .or("slave-ignore-maxmemory"),
-    ignored("replica-lazy-flush", Kind::Bool, "no", Access::Mutable).or("slave-lazy-flush"),
+    moot(
+        "replica-lazy-flush",
+        Kind::Bool,
+        "no",
+        Access::Mutable,
+        "what a snapshot replaces is always freed beside the commands",
+    )
+    .or("slave-lazy-flush"),
     obeyed("replica-priority", Kind::Int(0, INT), "100", Access::Mutable, slot!(repl.priority))
         .or("slave-priority"),
     obeyed("replica-read-only", Kind::Bool, "yes", Access::Mutable, slot!(replica_read_only))

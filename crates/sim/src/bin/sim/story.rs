@@ -100,11 +100,7 @@ impl Story {
             Some(number) => *d.replicas(primary).get(number)?,
         };
         let ill = self.troubles.iter().any(|trouble| trouble.server == victim);
-        // A primary that starts again is silent until a majority has replaced it or its replicas
-        // are heard; so a majority must not be silent at once.
-        let ends = matches!(fault.kind, Kind::Kill { .. } | Kind::Crash);
-        let served = d.shards().iter().all(|slot| d.writer(*slot).is_some());
-        (!ill && d.servers[victim].health == Health::Running && (served || !ends)).then_some(victim)
+        (!ill && d.servers[victim].health == Health::Running).then_some(victim)
     }
 
     fn begin(&mut self, fault: &Fault) -> Outcome<()> {
