@@ -15,6 +15,8 @@ use wire::value::Value;
 const KEYS: usize = 1000;
 /// A reply that takes longer counts as an error.
 const TIMEOUT: Duration = Duration::from_millis(250);
+/// How long the first node may take to answer.
+const FIRST: Duration = Duration::from_secs(5);
 /// Pause after an error.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Slots are watched for unavailability in groups of this many.
@@ -64,6 +66,10 @@ impl Counts {
 /// Runs the check; whether nothing was lost.
 pub(crate) fn run(options: &Options) -> Result<bool, String> {
     let seeds = addresses(&options.nodes)?;
+    // Errors are counted for as long as it takes, but there must have been a cluster once.
+    Client::new(seeds.clone(), FIRST).look().map_err(|error| {
+        format!("none of the nodes can be asked who serves what: {error}. Is a cluster there?")
+    })?;
     let counts = Arc::new(Counts::default());
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&counts.stop))

@@ -23,7 +23,7 @@ Usage: holdfast cli [OPTIONS] [command [argument ...]]
   -e             exit with 1 when the reply is an error
   --raw          print replies as they are, also on a terminal
   --no-raw       print replies with their types, also into a pipe
-  --cluster <verb> ...  create or look at a cluster; --cluster help says more
+  --cluster <verb> ...  make, examine and change clusters; --cluster help says more
   --help         show this text
 
 Without a command, reads commands line by line.
@@ -52,8 +52,8 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         println!("redis-cli {} (Holdfast {})", node::REDIS_VERSION, node::VERSION);
         return ExitCode::SUCCESS;
     }
-    if args.first().is_some_and(|arg| arg == "--cluster") {
-        return crate::trib::main(&args[1..]);
+    if let Some(args) = cluster_words(args) {
+        return crate::cluster::main(&args);
     }
     let result = parse(args).and_then(|(options, command)| run(&options, &command));
     match result {
@@ -64,6 +64,22 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The words for the cluster's administrator, if `--cluster` stands among the options: those before
+/// it are its options as well.
+fn cluster_words(args: &[String]) -> Option<Vec<String>> {
+    let mut at = 0;
+    while args.get(at)? != "--cluster" {
+        let with_value =
+            ["-h", "-p", "-s", "-a", "-n", "--user", "--pass"].contains(&args[at].as_str());
+        let option = args[at].starts_with('-') && args[at].len() > 1;
+        at += if option && with_value { 2 } else { 1 };
+        if !option {
+            return None;
+        }
+    }
+    Some([&args[at + 1..], &args[..at]].concat())
 }
 
 fn parse(args: &[String]) -> Result<(Options, Vec<Vec<u8>>), String> {
@@ -156,9 +172,14 @@ impl<'o> Client<'o> {
 
     /// Sends a command; in cluster mode, where redirections lead.
     fn call(&mut self, words: &[&[u8]]) -> Result<Value, String> {
+        let mut asking = false;
         for _ in 0..=REDIRECTIONS {
+            if asking {
+                self.connection.call(&[b"ASKING"]).map_err(|error| format!("Error: {error}"))?;
+            }
             let reply = self.connection.call(words).map_err(|error| format!("Error: {error}"))?;
             let Some((slot, host, port)) = self.redirection(&reply) else { return Ok(reply) };
+            asking = matches!(&reply, Value::Error(text) if text.starts_with(b"ASK "));
             if io::stdout().is_terminal() {
                 println!("-> Redirected to slot [{slot}] located at {host}:{port}");
             }
@@ -171,7 +192,8 @@ impl<'o> Client<'o> {
     fn redirection(&self, reply: &Value) -> Option<(String, String, u16)> {
         let Value::Error(text) = reply else { return None };
         let text = std::str::from_utf8(text).ok().filter(|_| self.options.follow)?;
-        let mut words = text.strip_prefix("MOVED ")?.split(' ');
+        let text = text.strip_prefix("MOVED ").or_else(|| text.strip_prefix("ASK "))?;
+        let mut words = text.split(' ');
         let slot = words.next()?.to_string();
         let (host, port) = words.next()?.rsplit_once(':')?;
         let host = if host.is_empty() { &self.host } else { host };
@@ -250,7 +272,7 @@ fn open(options: &Options, host: &str, port: u16) -> Result<Connection, String> 
 }
 
 /// A reply as it is, the elements of arrays on lines of their own.
-fn raw(value: &Value) -> String {
+pub(crate) fn raw(value: &Value) -> String {
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match value {
         Value::Simple(bytes) | Value::Bulk(bytes) | Value::BigNumber(bytes) => lossy(bytes),

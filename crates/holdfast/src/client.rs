@@ -1,4 +1,5 @@
-//! A cluster client for the tools: follows MOVED, and goes to another node when one is dead.
+//! A cluster client for the tools: follows MOVED and ASK, and goes to another node when one is
+//! dead.
 
 use crate::connection::Connection;
 use crate::topology;
@@ -21,6 +22,8 @@ pub(crate) struct Client {
     timeout: Duration,
 }
 
+/// Before keys that are on their way are asked for again.
+const PAUSE: Duration = Duration::from_millis(5);
 /// How often a request may be sent on.
 const REDIRECTIONS: usize = 16;
 
@@ -35,16 +38,17 @@ impl Client {
     pub(crate) fn call(&mut self, key: &[u8], words: &[&[u8]]) -> Result<Value, String> {
         let slot = slot(key);
         if self.owners.is_empty() {
-            self.refresh()?;
+            self.look()?;
         }
         let mut target = self.owners.get(usize::from(slot)).cloned().flatten();
+        let mut asking = false;
         for _ in 0..REDIRECTIONS {
             let Some(address) = target.take() else {
                 // The next request looks again.
                 self.owners.clear();
                 return Err(String::from("CLUSTERDOWN Hash slot not served"));
             };
-            let reply = match self.send(&address, words) {
+            let reply = match self.send(&address, words, asking) {
                 Ok(reply) => reply,
                 Err(error) => {
                     // Whoever owns the slot now, it is worth asking the others.
@@ -53,40 +57,51 @@ impl Client {
                     return Err(format!("{}:{}: {error}", address.0, address.1));
                 }
             };
+            asking = false;
             match redirection(&reply, &address.0) {
-                Some(to) => {
+                Some(Redirection::Moved(to)) => {
                     let to = Rc::new(to);
                     if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
                         *owner = Some(Rc::clone(&to));
                     }
                     target = Some(to);
                 }
-                None => {
-                    if let Value::Error(text) = &reply {
-                        let text = String::from_utf8_lossy(text).into_owned();
-                        if text.starts_with("CLUSTERDOWN") {
-                            self.owners.clear();
-                        }
-                        return Err(text);
-                    }
-                    return Ok(reply);
+                // Only this request goes there: the owner is still the same.
+                Some(Redirection::Ask(to)) => (target, asking) = (Some(Rc::new(to)), true),
+                Some(Redirection::Again) => {
+                    std::thread::sleep(PAUSE);
+                    target = Some(address);
                 }
+                None => return self.finish(reply),
             }
         }
         Err(String::from("Too many Cluster redirections"))
     }
 
-    fn send(&mut self, address: &Address, words: &[&[u8]]) -> std::io::Result<Value> {
+    fn finish(&mut self, reply: Value) -> Result<Value, String> {
+        let Value::Error(text) = &reply else { return Ok(reply) };
+        let text = String::from_utf8_lossy(text).into_owned();
+        if text.starts_with("CLUSTERDOWN") {
+            self.owners.clear();
+        }
+        Err(text)
+    }
+
+    fn send(&mut self, address: &Address, words: &[&[u8]], asking: bool) -> std::io::Result<Value> {
         if !self.connections.contains_key(address) {
             let connection = Connection::open((&address.0, address.1), self.timeout)?;
             self.connections.insert(address.clone(), connection);
         }
         let connection = self.connections.get_mut(address);
-        connection.expect("it was put there just now").call(words)
+        let connection = connection.expect("it was put there just now");
+        if asking {
+            connection.call(&[b"ASKING"])?;
+        }
+        connection.call(words)
     }
 
     /// Learns the owners of all slots from the first node that answers.
-    fn refresh(&mut self) -> Result<(), String> {
+    pub(crate) fn look(&mut self) -> Result<(), String> {
         let known: Vec<Address> = self.connections.keys().chain(&self.seeds).cloned().collect();
         let mut last = String::from("no node to ask");
         for (host, port) in known {
@@ -97,8 +112,8 @@ impl Client {
                     self.seeds.dedup();
                     self.owners = vec![None; SLOTS];
                     for node in nodes {
-                        let address = Rc::new((node.host, node.port));
-                        for slot in node.slots.into_iter().flat_map(|(first, last)| first..=last) {
+                        let address = Rc::new(node.address());
+                        for slot in node.slots.iter() {
                             self.owners[usize::from(slot)] = Some(Rc::clone(&address));
                         }
                     }
@@ -111,13 +126,46 @@ impl Client {
     }
 }
 
-/// Where a MOVED leads; an empty host stands for the one that said it.
-fn redirection(reply: &Value, from: &str) -> Option<Address> {
+/// Where a reply sends the request.
+#[derive(PartialEq, Eq, Debug)]
+enum Redirection {
+    /// The slot has another owner.
+    Moved(Address),
+    /// The slot is on its way there, and the key is not here any more.
+    Ask(Address),
+    /// Some of the keys are on their way.
+    Again,
+}
+
+/// Where a reply leads; an empty host stands for the one that said it.
+fn redirection(reply: &Value, from: &str) -> Option<Redirection> {
     let Value::Error(text) = reply else { return None };
     let text = std::str::from_utf8(text).ok()?;
-    let mut words = text.strip_prefix("MOVED ")?.split(' ');
+    if text.starts_with("TRYAGAIN") {
+        return Some(Redirection::Again);
+    }
+    let mut words = text.split(' ');
+    let kind = words.next().filter(|word| ["MOVED", "ASK"].contains(word))?;
     let _slot = words.next()?;
     let (host, port) = words.next()?.rsplit_once(':')?;
     let host = if host.is_empty() { from } else { host };
-    Some((host.to_string(), port.parse().ok()?))
+    let to = (host.to_string(), port.parse().ok()?);
+    Some(if kind == "ASK" { Redirection::Ask(to) } else { Redirection::Moved(to) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirection_says_where_to_and_for_how_long() {
+        let read = |text: &str| redirection(&Value::Error(text.into()), "h");
+        assert_eq!(read("MOVED 7 a:1"), Some(Redirection::Moved(("a".into(), 1))));
+        assert_eq!(read("ASK 7 :1"), Some(Redirection::Ask(("h".into(), 1))));
+        assert_eq!(read("TRYAGAIN Multiple keys"), Some(Redirection::Again));
+        for other in ["ERR x", "MOVED", "ASK 7 a", "CLUSTERDOWN x"] {
+            assert_eq!(read(other), None, "{other}");
+        }
+        assert_eq!(redirection(&Value::Bulk(b"MOVED 7 a:1".to_vec()), "h"), None);
+    }
 }

@@ -28,8 +28,7 @@ const NAMES: [&str; 10] = [
 ];
 
 /// Programs of Redis and twemproxy whose parts are not built.
-const UNBUILT: [&str; 5] =
-    ["create-cluster", "nutcracker", "redis-check-aof", "redis-check-rdb", "redis-sentinel"];
+const UNBUILT: [&str; 4] = ["nutcracker", "redis-check-aof", "redis-check-rdb", "redis-sentinel"];
 
 const SHARE: [(&str, &str); 5] = [
     ("redis.conf", include_str!("share/redis.conf")),

@@ -9,15 +9,16 @@ mod client;
 mod cluster;
 mod connection;
 mod control;
-mod create;
+mod example;
 mod install;
+mod local;
+mod pipe;
 mod process;
 mod server;
 mod settings;
 mod supervisor;
 mod syslog;
 mod topology;
-mod trib;
 mod up;
 
 use clap::{Parser, Subcommand};
@@ -61,11 +62,24 @@ enum Tool {
     Up(up::Options),
     /// Raise counters through a cluster and prove that no acknowledged write is lost
     Check(check::Options),
+    /// Write numbers into a cluster, for ever, and read them back
+    Example(example::Options),
+    /// Servers of a cluster in this folder, in the background: holdfast local start
+    #[command(disable_help_flag = true)]
+    Local {
+        /// A verb, such as start, and its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
     /// Lay out bin/ with the names of Redis's programs, and share/ with settings
     Install(install::Options),
-    /// Make and look at clusters
-    #[command(subcommand)]
-    Cluster(cluster::Verb),
+    /// Make, examine and change clusters: holdfast cluster help
+    #[command(disable_help_flag = true)]
+    Cluster {
+        /// The arguments of redis-cli --cluster
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -76,12 +90,16 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    let serves = args.get(1).is_some_and(|word| word == "server" || word == "up");
     let program = std::path::Path::new(args.first().map_or("", String::as_str))
         .file_name()
         .and_then(|name| name.to_str());
     // Started again by itself, under a title instead of arguments.
     if args.len() < 2 && process::handed_over().is_some() {
         return server::main(&[]);
+    }
+    if !serves && program != Some("redis-server") {
+        pipe::end_quietly();
     }
     if let Some(why) = program.and_then(install::unbuilt) {
         eprintln!("{why}");
@@ -92,10 +110,13 @@ fn main() -> ExitCode {
         (Some("redis-server"), _) => return server::main(&args[1..]),
         (Some("redis-cli"), _) => return cli::main(&args[1..]),
         (Some("redis-benchmark"), _) => return bench::main(&args[1..]),
-        (Some("redis-trib.rb" | "redis-trib"), _) => return trib::main(&args[1..]),
+        (Some("create-cluster"), _) => return local::main("create-cluster", &args[1..]),
+        (Some("redis-trib.rb" | "redis-trib"), _) => return cluster::main(&args[1..]),
         (_, Some("bench")) => return bench::main(&args[2..]),
         (_, Some("server")) => return server::main(&args[2..]),
         (_, Some("cli")) => return cli::main(&args[2..]),
+        (_, Some("local")) => return local::main("holdfast local", &args[2..]),
+        (_, Some("cluster")) => return cluster::main(&args[2..]),
         _ => {}
     }
     let result = match Cli::parse().command {
@@ -105,7 +126,9 @@ fn main() -> ExitCode {
         Tool::Up(options) => up::run(&options).map(|()| true),
         Tool::Install(options) => install::run(&options).map(|()| true),
         Tool::Check(options) => check::run(&options),
-        Tool::Cluster(verb) => cluster::run(&verb).map(|()| true),
+        Tool::Example(options) => example::run(&options).map(|()| true),
+        Tool::Local { args } => return local::main("holdfast local", &args),
+        Tool::Cluster { args } => return cluster::main(&args),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -2,9 +2,10 @@
 
 mod folder;
 
+use crate::cluster;
 use crate::connection::wait_until;
-use crate::create::{self, Plan};
 use crate::topology::{self, Node};
+use admin::create::Plan;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -211,10 +212,10 @@ impl Cluster {
         }
         if fresh {
             let plan = Plan::new(&addresses, usize::from(options.replicas))?;
-            create::check_empty(&plan)?;
+            cluster::check_empty(&plan)?;
             // From here on the nodes hold nothing but what is being made now.
             self.unfinished = true;
-            create::carry_out(&plan, |step| println!("{step}..."))?;
+            cluster::form(&plan, |step| println!("{}...", step.trim_start_matches(">>> ")))?;
         }
         let primaries = usize::from(options.primaries);
         let serving = wait_until(START, || stopped() || self.is_serving(primaries));
@@ -252,18 +253,19 @@ impl Cluster {
         view.iter().filter(|node| !node.slots.is_empty()).all(|node| {
             let owned = |key: &String| {
                 let slot = wire::slot::slot(key.as_bytes());
-                node.slots.iter().any(|(first, last)| (*first..=*last).contains(&slot))
+                node.slots.contains(slot)
             };
             // Of a key that nobody has, so that nothing is changed.
             let key = (0..1_000_000).map(|n| format!("holdfast:up:{n}")).find(owned);
-            key.is_some_and(|key| create::say(HOST, node.port, &["DEL", &key]).is_ok())
+            key.is_some_and(|key| topology::say(HOST, node.port, &["DEL", &key], TIMEOUT).is_ok())
         })
     }
 
     /// Every node says that all slots are served, and every replica follows its primary.
     fn is_serving(&self, primaries: usize) -> bool {
         self.nodes.iter().all(|node| {
-            let say = |words: &[&str]| create::say(HOST, node.port, words).unwrap_or_default();
+            let say =
+                |words: &[&str]| topology::say(HOST, node.port, words, TIMEOUT).unwrap_or_default();
             let info = say(&["CLUSTER", "INFO"]);
             let linked = !say(&["INFO", "replication"]).contains("master_link_status:down");
             let size = format!("cluster_size:{primaries}\r");
@@ -290,13 +292,13 @@ impl Cluster {
             let of = node.primary.as_ref().and_then(|id| ports.get(id));
             let process = self.nodes.iter().find(|process| process.port == node.port);
             let pid = process.and_then(|process| process.child.as_ref()).map(Child::id);
-            let count = node.slot_count();
+            let count = node.slots.len();
             println!(
                 "{:<17} {:<8} {:>6}  {:<12} {:<11} {}",
                 format!("{}:{}", node.host, node.port),
                 if of.is_some() { "replica" } else { "primary" },
                 if count > 0 { count.to_string() } else { String::from("-") },
-                if count > 0 { node.slot_text() } else { String::from("-") },
+                if count > 0 { node.slots.plain() } else { String::from("-") },
                 of.map_or(String::from("-"), u16::to_string),
                 pid.map_or(String::from("-"), |pid| pid.to_string()),
             );
@@ -357,9 +359,9 @@ fn states(view: &[Node]) -> Vec<(u16, String)> {
         .map(|node| {
             let role = match &node.primary {
                 Some(id) => format!("a replica of {}", port(id).unwrap_or(0)),
-                None => format!("a primary of {} slots", node.slot_count()),
+                None => format!("a primary of {} slots", node.slots.len()),
             };
-            let state = if node.failing { format!("failing, {role}") } else { role };
+            let state = if node.failing() { format!("failing, {role}") } else { role };
             (node.port, state)
         })
         .collect()

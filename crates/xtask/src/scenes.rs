@@ -6,7 +6,12 @@
 
 mod create;
 mod cuts;
+mod example;
+mod folders;
 mod follow;
+mod hosts;
+mod members;
+mod moves;
 mod play;
 mod prove;
 mod pty;
@@ -53,9 +58,21 @@ const SCENES: &[Scene] = &[
     throughput::SCENE,
     typed::FILES,
     typed::REACH,
+    hosts::CREATE,
+    hosts::FAILS,
+    hosts::AGAIN,
+    hosts::DEMO,
+    folders::CREATE_CLUSTER,
+    folders::CLUSTER_TEST,
     create::SCENE,
     play::SCENE,
+    example::SCENE,
     prove::SCENE,
+    moves::RESHARD,
+    moves::INTERRUPTED,
+    members::ADD,
+    members::REPLICA,
+    members::REMOVE,
     follow::WAYS,
     follow::INFO,
     cuts::CUTS,

@@ -38,6 +38,9 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
+            if error.contains("server: MOVED ") && !args.iter().any(|word| word == "--cluster") {
+                eprintln!("The server is a node of a cluster; --cluster goes to all of its nodes.");
+            }
             ExitCode::FAILURE
         }
     }

@@ -67,8 +67,8 @@ impl Spread {
     }
 
     fn node(&self, node: &topology::Node) -> Node {
-        let slots = node.slots.iter().flat_map(|(first, last)| *first..=*last);
-        let tags = slots.filter_map(|slot| self.all_tags.get(usize::from(slot)).copied());
+        let tags =
+            node.slots.iter().filter_map(|slot| self.all_tags.get(usize::from(slot)).copied());
         Node { host: node.host.clone(), port: node.port, tags: tags.collect() }
     }
 }

@@ -27,9 +27,9 @@ fn names_and_files_are_laid_out() {
         let (code, said) = call(name, "--version");
         assert_eq!(code, Some(0), "{said}");
     }
-    for name in
-        ["create-cluster", "nutcracker", "redis-check-aof", "redis-check-rdb", "redis-sentinel"]
-    {
+    let (code, said) = call("create-cluster", "--help");
+    assert!(code == Some(0) && said.starts_with("Usage: create-cluster [start|create"), "{said}");
+    for name in ["nutcracker", "redis-check-aof", "redis-check-rdb", "redis-sentinel"] {
         let (code, said) = call(name, "--version");
         assert_eq!(code, Some(1));
         assert!(said.starts_with(&format!("{name} is not built yet")), "{said}");

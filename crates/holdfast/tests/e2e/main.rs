@@ -3,6 +3,7 @@
 //! Where Redis's behaviour is defined, the same bytes go to a `redis-server` as well, and the
 //! replies must be equal.
 
+mod admin;
 mod bad_bus;
 mod bad_input;
 mod basics;
@@ -21,6 +22,7 @@ mod hostile_primary;
 mod install;
 mod introspection;
 mod large;
+mod local;
 mod memory;
 mod moving;
 mod newer_primary;

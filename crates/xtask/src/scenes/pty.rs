@@ -94,6 +94,18 @@ impl Pty {
         Ok(())
     }
 
+    /// Waits for the end of what it shows, and takes the rest of it.
+    pub(crate) fn rest(&mut self) -> Result<String> {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Disconnected) => return Ok(std::mem::take(&mut self.shown)),
+                Err(RecvTimeoutError::Timeout) => bail!("it goes on after {PATIENCE:?}"),
+            }
+        }
+    }
+
     /// Waits for its end; its exit status.
     pub(crate) fn finish(mut self) -> Result<i32> {
         let end = Instant::now() + PATIENCE;

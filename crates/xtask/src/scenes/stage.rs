@@ -12,7 +12,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// The names by which readers call us.
-const NAMES: &[&str] = &["redis-server", "redis-cli", "redis-benchmark", "redis-trib.rb"];
+const NAMES: &[&str] = &[
+    "redis-server",
+    "redis-cli",
+    "redis-benchmark",
+    "redis-trib.rb",
+    "redis-trib",
+    "create-cluster",
+    "holdfast",
+];
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The cluster of the tutorials.
 pub(crate) const PORTS: std::ops::Range<u16> = 7000..7006;
@@ -102,6 +110,8 @@ impl Stage {
     pub(crate) fn sh(&self, line: &str) -> Result<(i32, String)> {
         let mut command = Command::new("sh");
         command.args(["-c", line]).current_dir(&self.folder).stdin(Stdio::null());
+        // Without colours.
+        command.env("TERM", "dumb");
         if self.side == Side::Ours {
             let mut path = OsString::from(self.folder.join("bin"));
             path.push(":");
@@ -112,6 +122,38 @@ impl Stage {
         let text = [output.stdout, output.stderr].concat();
         let code = output.status.code().unwrap_or(-1);
         Ok((code, String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// A line for the classic tool, as this side knows it: Debian's redis-trib.rb only says what to
+    /// type instead.
+    pub(crate) fn trib(&self, line: &str) -> String {
+        match self.side {
+            Side::Ours => format!("redis-trib.rb {line}"),
+            Side::Real => format!("redis-cli --cluster {}", line.replace(" --", " --cluster-")),
+        }
+    }
+
+    /// The classic tool, run at once: its exit status, and what it printed.
+    pub(crate) fn run_trib(&self, line: &str) -> Result<(i32, String)> {
+        self.sh(&self.trib(line))
+    }
+
+    /// The classic tool, which must succeed and say this.
+    pub(crate) fn trib_says(&self, line: &str, text: &str) -> Result<String> {
+        let (code, said) = self.run_trib(line)?;
+        if code != 0 || !said.contains(text) {
+            bail!("{line}: rc {code}, no {text:?} in: {said}");
+        }
+        Ok(said)
+    }
+
+    /// The classic tool, which must fail and say this.
+    pub(crate) fn trib_refuses(&self, line: &str, text: &str) -> Result<String> {
+        let (code, said) = self.run_trib(line)?;
+        if code != 1 || !said.contains(text) {
+            bail!("{line}: rc {code}, no {text:?} in: {said}");
+        }
+        Ok(said)
     }
 
     /// Installs, and copies our redis.conf here, with its pidfile here too.

@@ -18,7 +18,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("cluster", &["wire", "machine"]),
     ("sentinel", &["wire", "machine", "front", "client"]),
     ("proxy", &["wire", "machine", "front", "client"]),
-    ("admin", &["wire", "machine", "client"]),
+    ("admin", &["wire"]),
     ("node", &["wire", "machine", "front", "script", "store", "replication", "cluster"]),
     ("shell", &["wire", "machine"]),
     // The driver itself knows `machine` alone; its program `sim` runs whole servers.
