@@ -9,7 +9,7 @@ use crate::lease::Grants;
 use crate::link::Links;
 use crate::mail::{ToCluster, ToNode};
 use crate::manual::Manual;
-use crate::members::{Member, Members, Place};
+use crate::members::{Label, Member, Members, Place};
 use crate::picture::Picture;
 use crate::slots::Slots;
 use crate::store::Store;
@@ -81,12 +81,9 @@ impl Cluster {
         let id = NodeId::random(|| chance.next());
         let mut me = Member::new(id, flag::MYSELF | flag::PRIMARY, Instant(0));
         me.set(flag::NO_FAILOVER, setup.config.replica_no_failover);
-        me.place = Place {
-            ip: setup.config.announce_ip.clone().unwrap_or_default(),
-            port: setup.config.port,
-            bus_port: setup.config.bus_port,
-            plain_port: 0,
-        };
+        me.place = setup.config.place();
+        me.label = Label::of(&setup.config.announce);
+        me.label.shard = Some(NodeId::random(|| chance.next()));
         let boot = chance.next() | 1;
         me.boot = Some(boot);
         Cluster {
@@ -175,6 +172,7 @@ impl Cluster {
             }
             ToCluster::PausedAt { offset } => self.paused_at(now, offset, out),
             ToCluster::Loading => self.data.said = now.mono,
+            ToCluster::Settings(config) => self.obey(*config),
             ToCluster::Command { number, words, held } => {
                 self.command(now, number, &words, held, out);
             }
@@ -182,6 +180,26 @@ impl Cluster {
                 self.transaction(now, number, &commands, out);
             }
         }
+    }
+
+    /// Goes on with other settings; ports and files stay.
+    fn obey(&mut self, config: Config) {
+        let old = core::mem::take(&mut self.config);
+        self.config = Config {
+            bind: old.bind,
+            port: old.port,
+            bus_port: old.bus_port,
+            config_file: old.config_file,
+            ..config
+        };
+        let (place, label) = (self.config.place(), Label::of(&self.config.announce));
+        let no_failover = self.config.replica_no_failover;
+        let me = self.members.me_mut();
+        let ip = if place.ip.is_empty() { me.place.ip.clone() } else { place.ip.clone() };
+        me.place = Place { ip, ..place };
+        me.label = Label { shard: me.label.shard, ..label };
+        me.set(flag::NO_FAILOVER, no_failover);
+        self.changed_config();
     }
 
     fn wake(&mut self, now: Now, out: &mut Out) {
@@ -209,7 +227,9 @@ impl Machine for Cluster {
                 self.open_store(out);
             }
             Event::ListenFailed { token, why } => self.listen_failed(token, why, out),
-            Event::Accepted { conn, listener, peer } => self.accepted(now, conn, listener, peer),
+            Event::Accepted { conn, listener, peer } => {
+                self.accepted(now, conn, listener, peer, out);
+            }
             Event::Connected { conn, token, peer } => self.connected(now, conn, token, peer, out),
             Event::ConnectFailed { token, why } => self.connect_failed(now, token, why, out),
             Event::Received { conn, bytes } => self.received(now, conn, bytes, out),

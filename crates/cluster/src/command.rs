@@ -15,8 +15,8 @@ use machine::{Level, Now, Out, Span};
 use wire::number::{parse_i64, parse_u64};
 use wire::slot::SLOTS;
 
-/// How long a forgotten node stays so, whatever others say.
-const FORGET: Span = Span::secs(60);
+/// How long a forgotten node stays so, whatever others say, in seconds.
+pub(crate) const FORGET_SECONDS: u64 = 60;
 
 /// What is said in return: RESP without the line's end, or the text of an error.
 pub(crate) type Answer = Result<String, String>;
@@ -218,7 +218,7 @@ impl Cluster {
             return Err("Can't forget my master!".into());
         }
         if let Some(member) = self.members.get(key) {
-            self.clock.forgotten.insert(member.id, now.mono + FORGET);
+            self.clock.forgotten.insert(member.id, now.mono + Span::secs(FORGET_SECONDS));
         }
         self.drop_member(key, out);
         ok()
@@ -284,6 +284,7 @@ impl Cluster {
             out.log(Level::Warning, format_args!("configEpoch set to 0 via CLUSTER RESET HARD"));
             out.log(Level::Notice, format_args!("Node hard reset, now I'm {id}"));
         }
+        self.members.me_mut().label.shard = Some(NodeId::random(|| self.chance.next()));
         self.election.reset();
         self.end_manual(now, out);
         self.revoke_lease(out);

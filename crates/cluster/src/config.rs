@@ -1,5 +1,6 @@
 //! What a deployment decides.
 
+use crate::members::Place;
 use alloc::string::String;
 use core::net::{IpAddr, Ipv4Addr};
 use machine::{Address, Span};
@@ -13,8 +14,8 @@ pub struct Config {
     pub port: u16,
     /// Bus port.
     pub bus_port: u16,
-    /// `cluster-announce-ip`; without it peers take the address we connect from.
-    pub announce_ip: Option<String>,
+    /// What we want to be known by.
+    pub announce: Announce,
     /// `cluster-node-timeout` in milliseconds.
     pub node_timeout: u64,
     /// `cluster-config-file`.
@@ -35,10 +36,27 @@ pub struct Config {
     pub replica_ping_period: u64,
     /// `cluster-allow-replica-migration`.
     pub allow_replica_migration: bool,
-    /// The longest packet we take, in bytes.
-    pub packet_limit: usize,
-    /// How many bytes may wait on a link before it is given up (`cluster-link-sendbuf-limit`).
-    pub link_limit: usize,
+    /// `cluster-migration-barrier`: how many working replicas a primary keeps at the least when one
+    /// of them moves to a primary without any.
+    pub migration_barrier: u64,
+    /// `cluster-link-sendbuf-limit`: how many bytes may wait on a link before it is given up. Zero:
+    /// any number.
+    pub link_limit: u64,
+}
+
+/// `cluster-announce-*`.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Announce {
+    /// Address; without it peers take the one we connect from.
+    pub ip: Option<String>,
+    /// Clients' port; zero: the one we listen on.
+    pub port: u16,
+    /// Bus port; zero: the one we listen on.
+    pub bus_port: u16,
+    /// Host name; may be empty.
+    pub hostname: String,
+    /// A name for people; may be empty.
+    pub human_name: String,
 }
 
 impl Default for Config {
@@ -47,7 +65,7 @@ impl Default for Config {
             bind: Ipv4Addr::UNSPECIFIED.into(),
             port: 6379,
             bus_port: 16379,
-            announce_ip: None,
+            announce: Announce::default(),
             node_timeout: 15_000,
             config_file: "nodes.conf".into(),
             require_full_coverage: true,
@@ -57,13 +75,24 @@ impl Default for Config {
             busy_timeout: 0,
             replica_ping_period: 10,
             allow_replica_migration: true,
-            packet_limit: 64 * 1024 * 1024,
-            link_limit: 64 * 1024 * 1024,
+            migration_barrier: 1,
+            link_limit: 0,
         }
     }
 }
 
 impl Config {
+    /// Where peers are told that we are. The address may be empty.
+    pub(crate) fn place(&self) -> Place {
+        let or = |announced: u16, own: u16| if announced == 0 { own } else { announced };
+        Place {
+            ip: self.announce.ip.clone().unwrap_or_default(),
+            port: or(self.announce.port, self.port),
+            bus_port: or(self.announce.bus_port, self.bus_port),
+            plain_port: 0,
+        }
+    }
+
     /// `node_timeout` as a span.
     pub(crate) fn timeout(&self) -> Span {
         Span::millis(self.node_timeout)

@@ -22,12 +22,14 @@ impl Cluster {
             self.reconnect(now, key, out);
         }
         if self.clock.iteration.is_multiple_of(10) {
+            self.dismiss_silent(now, out);
             self.ping_at_random(now, out);
             self.store.resting = false;
         }
         for key in self.members.keys() {
             self.look_after(now, key, out);
         }
+        self.migrate(now, out);
         let target = self.members.my_primary().map(|(_, m)| (m.id, m.place.clone()));
         if target.is_some() && target != self.picture.followed {
             // Its address was not known before.

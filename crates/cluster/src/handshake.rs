@@ -7,6 +7,9 @@ use core::net::IpAddr;
 use machine::{ConnId, Level, Now, Out};
 use wire::bus::{Header, Touch, flag};
 
+/// How many nodes that asked us to may be greeted at a time.
+const GREETINGS: usize = 128;
+
 impl Cluster {
     /// Begins to greet a node at an address, unless that is going on.
     pub(crate) fn greet(&mut self, now: Now, ip: IpAddr, port: u16, bus_port: u16) {
@@ -31,6 +34,10 @@ impl Cluster {
 
     /// A stranger wants us in its cluster: greet it in turn, to learn that it is where it says.
     pub(crate) fn met_by(&mut self, now: Now, conn: ConnId, header: &Header) {
+        let greeted = |member: &Member| member.is(flag::HANDSHAKE) && !member.is(flag::MEET);
+        if self.members.others().filter(|(_, member)| greeted(member)).count() >= GREETINGS {
+            return;
+        }
         let place = self.place_of(conn, header);
         self.add_stranger(now, place, 0);
     }
@@ -42,7 +49,7 @@ impl Cluster {
         let wanted = touch == Touch::Meet || me.place.ip.is_empty();
         if let Some(ip) = local
             && wanted
-            && self.config.announce_ip.is_none()
+            && self.config.announce.ip.is_none()
         {
             let ip = alloc::format!("{ip}");
             if me.place.ip != ip {

@@ -8,14 +8,21 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use machine::{
-    Action, CloseReason, ConnId, Level, ListenOn, NetError, Now, Out, Peer, Token, UnixMicros,
+    Action, CloseReason, ConnId, Instant, Level, ListenOn, NetError, Now, Out, Peer, Span, Token,
+    UnixMicros,
 };
-use wire::bus::{Body, Packet, Touch, decode, encode, flag, frame};
+use wire::bus::{Body, BusError, Packet, Touch, decode, encode, flag, frame, packet_flag};
 
 /// Tokens of the control plane are at least this; it begins with the listener's.
 pub const TOKENS: u64 = 1 << 40;
 const LISTENER: Token = Token(TOKENS);
 const BACKLOG: u32 = 511;
+/// The longest packet we take, in bytes: one with a message to subscribers.
+const PACKET: usize = 64 << 20;
+/// The same from somebody we do not know: header and a gossip section of thousands.
+const STRANGERS_PACKET: usize = 512 << 10;
+/// How many connections may be open of which we do not know whose they are.
+const STRANGERS: usize = 256;
 
 /// One connection.
 #[derive(Clone, Debug)]
@@ -26,8 +33,19 @@ pub(crate) struct Link {
     pub(crate) from: Option<NodeId>,
     pub(crate) remote: Option<IpAddr>,
     pub(crate) local: Option<IpAddr>,
+    /// When it was accepted.
+    since: Instant,
     /// When it came to stand.
-    pub(crate) since: UnixMicros,
+    pub(crate) created: UnixMicros,
+    /// A packet that is none was logged: the next ones are not.
+    complained: bool,
+}
+
+impl Link {
+    /// Whether they called us and have not said who they are.
+    fn is_silent(&self) -> bool {
+        self.to.is_none() && self.from.is_none()
+    }
 }
 
 /// Which port of a member is called to see whether its process is gone.
@@ -119,9 +137,39 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn accepted(&mut self, now: Now, conn: ConnId, listener: Token, peer: &Peer) {
-        if listener == LISTENER {
-            self.links.open.insert(conn, link(now, None, peer));
+    pub(crate) fn accepted(
+        &mut self,
+        now: Now,
+        conn: ConnId,
+        listener: Token,
+        peer: &Peer,
+        out: &mut Out,
+    ) {
+        if listener != LISTENER {
+            return;
+        }
+        if self.links.open.values().filter(|link| link.is_silent()).count() >= STRANGERS {
+            return out.close(conn);
+        }
+        self.links.open.insert(conn, Link { since: now.mono, ..link(now, None, peer) });
+    }
+
+    /// Whether a connection is from nobody we know.
+    fn is_stranger(&self, conn: ConnId) -> bool {
+        let Some(link) = self.links.get(conn) else { return true };
+        let known = |id| self.members.key(id).is_some();
+        link.to.is_none() && !link.from.is_some_and(known)
+    }
+
+    /// Closes connections over which nothing sensible has come for too long.
+    pub(crate) fn dismiss_silent(&mut self, now: Now, out: &mut Out) {
+        let patience = self.config.timeout().max(Span::millis(1000));
+        let silent = |link: &Link| link.is_silent() && now.mono.since(link.since) > patience;
+        let conns: Vec<ConnId> =
+            self.links.open.iter().filter(|(_, link)| silent(link)).map(|(c, _)| *c).collect();
+        for conn in conns {
+            self.links.open.remove(&conn);
+            out.close(conn);
         }
     }
 
@@ -241,18 +289,14 @@ impl Cluster {
     pub(crate) fn received(&mut self, now: Now, conn: ConnId, bytes: &[u8], out: &mut Out) {
         let mut at = 0;
         while self.links.open.contains_key(&conn) {
-            match frame(&bytes[at..], self.config.packet_limit) {
+            let limit = if self.is_stranger(conn) { STRANGERS_PACKET } else { PACKET };
+            match frame(&bytes[at..], limit) {
                 Ok(Some(length)) if bytes.len() - at >= length => {
                     let packet = decode(&bytes[at..at + length]);
                     at += length;
                     match packet {
                         Ok(packet) => self.packet_in(now, conn, packet, out),
-                        Err(error) => {
-                            out.log(
-                                Level::Warning,
-                                format_args!("Received invalid packet: {error}"),
-                            );
-                        }
+                        Err(error) => self.complain(conn, error, out),
                     }
                 }
                 Ok(_) => break,
@@ -269,6 +313,14 @@ impl Cluster {
         out.consumed(at);
     }
 
+    /// Once a connection: whoever sends one packet that is none may send a million.
+    fn complain(&mut self, conn: ConnId, error: BusError, out: &mut Out) {
+        let Some(link) = self.links.open.get_mut(&conn) else { return };
+        if !core::mem::replace(&mut link.complained, true) {
+            out.log(Level::Warning, format_args!("Received invalid packet: {error}"));
+        }
+    }
+
     fn drop_conn(&mut self, now: Now, conn: ConnId, out: &mut Out) {
         self.closed(now, conn, CloseReason::Local, out);
         out.close(conn);
@@ -276,8 +328,22 @@ impl Cluster {
 
     /// Queues a packet.
     pub(crate) fn send(&mut self, conn: ConnId, packet: &Packet, out: &mut Out) {
-        if self.health.busy == Busy::Stuck || out.queued(conn) > self.config.link_limit {
+        if self.health.busy == Busy::Stuck {
             return;
+        }
+        let waiting = out.queued(conn) as u64;
+        if self.config.link_limit > 0 && waiting > self.config.link_limit {
+            let limit = self.config.link_limit;
+            out.log(
+                Level::Warning,
+                format_args!(
+                    "Freeing outbound cluster link: {waiting} bytes wait, the limit is {limit}"
+                ),
+            );
+            return match self.links.get(conn).and_then(|link| link.to) {
+                Some(key) => self.unlink(key, out),
+                None => out.close(conn),
+            };
         }
         let mut bytes = Vec::new();
         encode(packet, &mut bytes);
@@ -318,8 +384,14 @@ impl Cluster {
             self.grants.asked(conn, now.mono);
         }
         let gossip = self.gossip(to);
-        let body = Body::Touch { touch, gossip, extensions: Vec::new() };
-        let packet = Packet { header: self.header(own_flags), body };
+        let caller = self.links.get(conn).and_then(|link| link.from);
+        let known = to.or(caller.and_then(|id| self.members.key(id)));
+        let extensions = self.extensions(now, known);
+        let body = Body::Touch { touch, gossip, extensions };
+        let mut header = self.header(own_flags);
+        // Also without any: it says that we understand them.
+        header.packet_flags[0] |= packet_flag::EXTENSIONS;
+        let packet = Packet { header, body };
         self.send(conn, &packet, out);
     }
 
@@ -334,11 +406,20 @@ impl Cluster {
 }
 
 fn link(now: Now, to: Option<Key>, peer: &Peer) -> Link {
-    let since = now.wall;
+    let since = Instant(0);
+    let blank = Link {
+        to,
+        from: None,
+        remote: None,
+        local: None,
+        since,
+        created: now.wall,
+        complained: false,
+    };
     match peer {
         Peer::Tcp { remote, local } => {
-            Link { to, from: None, remote: Some(remote.ip()), local: Some(local.ip()), since }
+            Link { remote: Some(remote.ip()), local: Some(local.ip()), ..blank }
         }
-        Peer::Unix { .. } => Link { to, from: None, remote: None, local: None, since },
+        Peer::Unix { .. } => blank,
     }
 }

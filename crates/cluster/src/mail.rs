@@ -5,7 +5,9 @@
 //! peers has been applied by the node before ([`ToCluster::Applied`]); what depends on data is
 //! asked for under a fence ([`ToNode::Freeze`]), not remembered.
 
+use crate::Config;
 use crate::topology::{Lease, NodeId, Topology};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -91,6 +93,8 @@ pub enum ToCluster {
         /// Whether no key is held.
         empty: bool,
     },
+    /// Directives were changed.
+    Settings(Box<Config>),
     /// A CLUSTER subcommand that changes something: MEET, ADDSLOTS, ADDSLOTSRANGE, DELSLOTS,
     /// DELSLOTSRANGE, FLUSHSLOTS, SETSLOT, REPLICATE, FORGET, RESET, SET-CONFIG-EPOCH, BUMPEPOCH,
     /// SAVECONFIG, COUNT-FAILURE-REPORTS; and LINKS. Answered by [`ToNode::Reply`] once it is done.

@@ -1,5 +1,6 @@
 //! The nodes we know, ourselves included.
 
+use crate::Announce;
 use crate::NodeId;
 use crate::gone::Gone;
 use alloc::collections::BTreeMap;
@@ -20,6 +21,28 @@ pub(crate) struct Place {
     pub(crate) plain_port: u16,
 }
 
+/// What a node tells of itself in extensions of its packets.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Label {
+    pub(crate) hostname: String,
+    pub(crate) human_name: String,
+    /// The shard's name; none: it has not said.
+    pub(crate) shard: Option<NodeId>,
+    /// It knows extensions beyond the host name.
+    pub(crate) extends: bool,
+}
+
+impl Label {
+    /// Our own.
+    pub(crate) fn of(announce: &Announce) -> Self {
+        Label {
+            hostname: announce.hostname.clone(),
+            human_name: announce.human_name.clone(),
+            ..Label::default()
+        }
+    }
+}
+
 /// When things happened between a node and us.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Times {
@@ -32,6 +55,8 @@ pub(crate) struct Times {
     /// When anything last came from it, over whichever link.
     pub(crate) heard: Option<Instant>,
     pub(crate) failed: Instant,
+    /// Since when it has had replicas and none that works.
+    pub(crate) orphaned: Option<Instant>,
 }
 
 /// How we deal with a primary that may lose its slots, or a node that just gained them.
@@ -60,6 +85,7 @@ pub(crate) enum Way {
 pub(crate) struct Member {
     pub(crate) id: NodeId,
     pub(crate) place: Place,
+    pub(crate) label: Label,
     /// See [`flag`].
     pub(crate) flags: u16,
     pub(crate) primary: Option<NodeId>,
@@ -85,6 +111,7 @@ impl Member {
         Member {
             id,
             place: Place::default(),
+            label: Label::default(),
             flags,
             primary: None,
             config_epoch: 0,

@@ -47,8 +47,8 @@ impl Open {
 }
 
 /// Whether nobody has to wait until the file holds what this command does: a SETSLOT, unless it
-/// gives us the slot. Thousands of slots are moved one after the other. An owner before, or who only
-/// hears of it, learns again from the new owner whose the slot is; and who finds a slot open at one
+/// gives us the slot. Thousands of slots are moved one after the other. An owner before, or who
+/// only hears of it, learns again from the new owner whose it is; and who finds a slot open at one
 /// end only, since the other was restarted at once, mends it as any slot that was left open.
 pub(crate) fn need_not_last(words: &[Vec<u8>], me: NodeId) -> bool {
     let is = |at: usize, name| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(name));

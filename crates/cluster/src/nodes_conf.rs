@@ -1,7 +1,7 @@
 //! nodes.conf as text: the lines of CLUSTER NODES, and the epochs.
 
 use crate::NodeId;
-use crate::members::{Key, Member, Members, Way};
+use crate::members::{Key, Label, Member, Members, Way};
 use crate::slots::Slots;
 use crate::store::Epochs;
 use alloc::format;
@@ -36,9 +36,40 @@ pub(crate) fn render(members: &Members, slots: &Slots, epochs: Epochs) -> String
     text
 }
 
+/// What 7.2 appends to the address: the host name, or nothing between the commas, and other facts
+/// by name.
+fn auxiliary(text: &mut String, label: &Label) {
+    let nothing = label.human_name.is_empty() && label.shard.is_none();
+    if !nothing || !label.hostname.is_empty() {
+        let _ = write!(text, ",{}", label.hostname);
+    }
+    if !label.human_name.is_empty() {
+        let _ = write!(text, ",nodename={}", label.human_name);
+    }
+    if let Some(shard) = label.shard {
+        let _ = write!(text, ",shard-id={shard}");
+    }
+    text.push(' ');
+}
+
+fn read_auxiliary(words: &str) -> Option<Label> {
+    let mut words = words.split(',');
+    let mut label = Label { hostname: words.next()?.into(), ..Label::default() };
+    for word in words {
+        match word.split_once('=')? {
+            ("shard-id", id) => label.shard = Some(NodeId::parse(id.as_bytes())?),
+            ("nodename", name) => label.human_name = name.into(),
+            // A newer program's; it is not ours to judge.
+            _ => {}
+        }
+    }
+    Some(label)
+}
+
 fn line(text: &mut String, key: Key, member: &Member, members: &Members, slots: &Slots) {
     let place = &member.place;
-    let _ = write!(text, "{} {}:{}@{} ", member.id, place.ip, place.port, place.bus_port);
+    let _ = write!(text, "{} {}:{}@{}", member.id, place.ip, place.port, place.bus_port);
+    auxiliary(text, &member.label);
     let names: Vec<&str> =
         FLAGS.iter().filter(|(flag, _)| member.is(*flag)).map(|(_, name)| *name).collect();
     let names = if names.is_empty() { "noflags".into() } else { names.join(",") };
@@ -139,7 +170,8 @@ fn node(words: &[&str], loaded: &mut Loaded, now: Instant) -> Option<bool> {
         lookup(primary, &mut loaded.members, now);
     }
     let member = loaded.members.get_mut(key)?;
-    let (address, _host) = place.split_once(',').unwrap_or((place, ""));
+    let (address, rest) = place.split_once(',').unwrap_or((place, ""));
+    member.label = read_auxiliary(rest)?;
     let (ip, ports) = address.rsplit_once(':')?;
     member.place.ip = ip.into();
     let (port, bus_port) = ports.split_once('@').unwrap_or((ports, ""));
@@ -201,7 +233,8 @@ mod tests {
     use super::*;
 
     const FILE: &str = "\
-1111111111111111111111111111111111111111 10.0.0.1:7000@17000 \
+1111111111111111111111111111111111111111 10.0.0.1:7000@17000,a.example,nodename=one,\
+shard-id=3333333333333333333333333333333333333333 \
 myself,master - 0 0 3 connected 0-5460 16000
 2222222222222222222222222222222222222222 10.0.0.2:7000@17000 \
 slave 1111111111111111111111111111111111111111 0 1700000000000 3 disconnected

@@ -4,7 +4,7 @@ use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::mail::ToNode;
 use crate::members::{Key, Member, Place};
-use crate::topology::{NOBODY, NodeView, Topology};
+use crate::topology::{Endpoint, NOBODY, NodeView, Topology};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -62,9 +62,12 @@ impl Cluster {
         let primary = member.primary.and_then(|id| self.members.by_id(id));
         NodeView {
             id: member.id,
-            ip: member.place.ip.clone(),
-            port: member.place.port,
-            bus_port: member.place.bus_port,
+            at: Endpoint {
+                ip: member.place.ip.clone(),
+                hostname: member.label.hostname.clone(),
+                port: member.place.port,
+                bus_port: member.place.bus_port,
+            },
             myself: member.is(flag::MYSELF),
             primary: member.primary,
             pfail: member.is(flag::PFAIL),
@@ -79,7 +82,8 @@ impl Cluster {
             pong_received: member.times.pong_wall,
             config_epoch: primary.map_or(member.config_epoch, |primary| primary.config_epoch),
             offset: if member.is(flag::MYSELF) { self.data.offset } else { member.offset },
-            shard: member.primary.unwrap_or(member.id),
+            // Who does not tell the shard's name has it from its primary.
+            shard: member.label.shard.unwrap_or(member.primary.unwrap_or(member.id)),
         }
     }
 }

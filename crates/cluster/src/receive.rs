@@ -30,7 +30,10 @@ impl Cluster {
             self.pause_seen(now, key, &header, out);
         }
         match (body, sender) {
-            (Body::Touch { touch, gossip, .. }, _) => {
+            (Body::Touch { touch, gossip, extensions }, _) => {
+                if let Some(key) = sender.filter(|key| self.is_named(*key, &header)) {
+                    self.extensions_in(now, key, &header, &extensions, out);
+                }
                 self.touched(now, conn, sender, &header, touch, &gossip, out);
             }
             (Body::Fail(name), Some(_)) => self.fail_in(now, &header, NodeId(name), out),
@@ -52,6 +55,11 @@ impl Cluster {
             // strangers.
             _ => {}
         }
+    }
+
+    /// Whether the sender is the member of that name.
+    fn is_named(&self, key: Key, header: &Header) -> bool {
+        self.members.get(key).is_some_and(|member| member.id.0 == header.sender)
     }
 
     /// Whom a packet is from: the end of our link, once it has said its name, else whom it names.

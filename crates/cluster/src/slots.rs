@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use machine::{Level, Now, Out};
-use wire::bus::SlotSet;
+use wire::bus::{SlotSet, flag};
 use wire::slot::SLOTS;
 
 const NOBODY: Key = Key(0);
@@ -49,8 +49,12 @@ impl Slots {
         }
         if let Some(new) = owner {
             self.sets.entry(new).or_default().insert(slot);
+            let first = members.get(new).is_some_and(|new| new.is_primary() && new.slots == 0);
+            let wanted = first && members.iter().any(|(_, member)| member.is_replica());
             if let Some(new) = members.get_mut(new) {
                 new.slots += 1;
+                // Where others have replicas, so should the new owner.
+                new.set(flag::MIGRATE_TO, new.is(flag::MIGRATE_TO) || wanted);
             }
         }
         self.unclaimed.remove(slot);
@@ -175,6 +179,7 @@ impl Cluster {
     pub(crate) fn follow(&mut self, now: Now, id: NodeId, out: &mut Out) {
         self.members.me_mut().become_replica(Some(id));
         self.slots.open.clear();
+        self.share_shard();
         self.election.reset();
         self.revoke_lease(out);
         self.changed_config();

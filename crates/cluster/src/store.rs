@@ -1,6 +1,7 @@
 //! Keeping nodes.conf: locked, read at the start, replaced whole, one save at a time.
 
 use crate::cluster::Cluster;
+use crate::members::{Label, Place};
 use crate::nodes_conf::{parse, render};
 use alloc::format;
 use alloc::vec::Vec;
@@ -177,11 +178,9 @@ impl Cluster {
         let me = self.members.me_mut();
         me.boot = blank.boot;
         me.set(wire::bus::flag::NO_FAILOVER, self.config.replica_no_failover);
-        me.place.port = blank.place.port;
-        me.place.bus_port = blank.place.bus_port;
-        if !blank.place.ip.is_empty() {
-            me.place.ip = blank.place.ip;
-        }
+        let ip = if blank.place.ip.is_empty() { me.place.ip.clone() } else { blank.place.ip };
+        me.place = Place { ip, ..blank.place };
+        me.label = Label { shard: me.label.shard.or(blank.label.shard), ..blank.label };
         let id = me.id;
         out.log(Level::Notice, format_args!("Node configuration loaded, I'm {id}"));
         self.begin(now, out);

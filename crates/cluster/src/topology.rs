@@ -50,17 +50,26 @@ impl fmt::Debug for NodeId {
     }
 }
 
+/// Where a node is, as clients are told.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Endpoint {
+    /// Address; empty while unknown.
+    pub ip: String,
+    /// Host name; may be empty.
+    pub hostname: String,
+    /// Clients' port.
+    pub port: u16,
+    /// Bus port.
+    pub bus_port: u16,
+}
+
 /// What is known of one node, ourselves included.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NodeView {
     /// Its name.
     pub id: NodeId,
-    /// Address; empty while unknown.
-    pub ip: String,
-    /// Clients' port.
-    pub port: u16,
-    /// Bus port.
-    pub bus_port: u16,
+    /// Where it is.
+    pub at: Endpoint,
     /// Ourselves.
     pub myself: bool,
     /// The primary it is a replica of; `None`: it is a primary.

@@ -177,7 +177,7 @@ impl Cluster {
             sender: me.id.0,
             slots,
             primary: said.replica_of.map(|id| id.0),
-            ip: self.config.announce_ip.clone().unwrap_or_default(),
+            ip: self.config.announce.ip.clone().unwrap_or_default(),
             own: Some(Own { boot: self.voice.boot, flags: own_flags, ..Own::default() }),
             flags: role | kept,
             down: !self.health.ok,

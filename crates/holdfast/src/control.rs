@@ -1,11 +1,11 @@
 //! The cluster's control plane, on a thread and a driver of its own: a busy data plane does not
 //! silence the bus.
 
-use cluster::{Cluster, Config, Setup};
+use cluster::{Cluster, Setup};
 use machine::{Address, Level};
 use shell::{Driver, LogSink, Options, Post};
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
@@ -14,33 +14,9 @@ pub(crate) const NODE: Address = Address(0);
 /// The control plane's.
 pub(crate) const CONTROL: Address = Address(1);
 
-/// What the server's settings mean for the control plane.
+/// What the control plane is made from.
 pub(crate) fn setup(config: &node::config::Config, seed: u64) -> Setup {
-    let bind = config.bind.split_whitespace().find_map(|word| word.parse::<IpAddr>().ok());
-    let some = |text: &String| (!text.is_empty()).then(|| text.clone());
-    let bus_port = match config.cluster.port {
-        0 => config.port.wrapping_add(10_000),
-        port => port,
-    };
-    Setup {
-        config: Config {
-            bind: bind.unwrap_or(Ipv4Addr::UNSPECIFIED.into()),
-            port: config.port,
-            bus_port,
-            announce_ip: some(&config.cluster.announce_ip),
-            node_timeout: config.cluster.node_timeout,
-            config_file: config.cluster.config_file.clone(),
-            require_full_coverage: config.cluster.require_full_coverage,
-            replica_validity_factor: config.cluster.replica_validity_factor,
-            fast_failover: config.cluster.fast_failover,
-            busy_timeout: config.cluster.busy_timeout,
-            replica_no_failover: config.cluster.replica_no_failover,
-            replica_ping_period: config.repl_ping_period,
-            ..Config::default()
-        },
-        seed,
-        node: NODE,
-    }
+    Setup { config: node::config::cluster::control(config), seed, node: NODE }
 }
 
 /// How often the bus port is tried, and the first pause in between; each is twice the one before.

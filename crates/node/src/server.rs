@@ -239,6 +239,7 @@ impl Node {
         if let Some(backlog) = &mut self.replication.backlog {
             backlog.set_limit(self.config.repl_backlog_size);
         }
+        self.tell_settings(out);
         if other_score {
             self.adjust_oom(out);
         }

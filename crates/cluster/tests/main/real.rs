@@ -194,7 +194,7 @@ fn agree(redis: &Redis, shared: &Mutex<Shared>) {
                     return false;
                 };
                 let (first, last) = topology.ranges(node.id)[0];
-                words[1] == format!("{}:{}@{}", node.ip, node.port, node.bus_port)
+                words[1] == format!("{}:{}@{}", node.at.ip, node.at.port, node.at.bus_port)
                     && words[2].trim_start_matches("myself,") == "master"
                     && words[6] == node.config_epoch.to_string()
                     && words[7] == "connected"

@@ -12,7 +12,7 @@ use wire::slot::slot;
 
 /// Two primaries in one cluster: the first has the lower half of the slots.
 struct Pair {
-    _nodes: Vec<(Process, Home)>,
+    nodes: Vec<(Process, Home)>,
     ports: [u16; 2],
     names: [String; 2],
 }
@@ -35,7 +35,7 @@ impl Pair {
             let mut client = Client::connect(port);
             until("its name", || Some(client.line("CLUSTER MYID")).filter(|id| id.len() == 40))
         });
-        let pair = Pair { _nodes: nodes, ports, names };
+        let pair = Pair { nodes, ports, names };
         for (index, range) in ["0 8191", "8192 16383"].iter().enumerate() {
             assert_eq!(pair.say(index, &format!("CLUSTER ADDSLOTSRANGE {range}")), "+OK");
             pair.say(index, &format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
@@ -95,6 +95,16 @@ impl Pair {
         assert!(printed.contains("[OK] All nodes agree about slots configuration."), "{printed}");
         assert!(printed.contains("[OK] All 16384 slots covered."), "{printed}");
         assert!(!printed.contains("WARNING"), "{printed}");
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for (_, home) in &self.nodes {
+                eprintln!("--- a node printed:\n{}", home.printed());
+            }
+        }
     }
 }
 

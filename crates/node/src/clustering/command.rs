@@ -51,14 +51,15 @@ impl Node {
         let Some(topology) = clustering.topology.clone() else {
             return reply.error("CLUSTERDOWN The cluster is down");
         };
+        let prefer = self.config.cluster.announce.endpoint.as_str();
         match id {
             CommandId::ClusterMyid => reply.bulk(topology.me().id.as_str().as_bytes()),
             CommandId::ClusterMyshardid => reply.bulk(topology.me().shard.as_str().as_bytes()),
             CommandId::ClusterNodes => {
                 reply.verbatim(*b"txt", nodes::nodes(&topology).as_bytes());
             }
-            CommandId::ClusterSlots => nodes::slots(&topology, &mut reply),
-            CommandId::ClusterShards => nodes::shards(&topology, &mut reply),
+            CommandId::ClusterSlots => nodes::slots(&topology, prefer, &mut reply),
+            CommandId::ClusterShards => nodes::shards(&topology, prefer, &mut reply),
             CommandId::ClusterInfo => {
                 reply.verbatim(*b"txt", info(&topology).as_bytes());
             }

@@ -3,6 +3,7 @@
 use super::Clustering;
 use super::command::slot_number;
 use crate::clients::pause::hold;
+use crate::config;
 use crate::node::Node;
 use cluster::mail::{Held, ToCluster, ToNode};
 use front::{Awaited, Queue, Session};
@@ -139,6 +140,14 @@ impl Node {
         };
         if let Some(clustering) = &mut self.clustering {
             clustering.tell(state, out);
+        }
+    }
+
+    /// Tells the control plane of changed directives.
+    pub(crate) fn tell_settings(&self, out: &mut Out) {
+        if let Some(clustering) = &self.clustering {
+            let config = config::cluster::control(&self.config);
+            clustering.tell(ToCluster::Settings(Box::new(config)), out);
         }
     }
 

@@ -1,6 +1,6 @@
 //! How a picture of the cluster is written out: CLUSTER NODES, SLOTS, SHARDS.
 
-use cluster::topology::NOBODY;
+use cluster::topology::{Endpoint, NOBODY};
 use cluster::{NodeView, Topology};
 use std::fmt::Write;
 use wire::reply::Reply;
@@ -13,11 +13,13 @@ pub(super) fn nodes(topology: &Topology) -> String {
 /// One line of CLUSTER NODES.
 pub(super) fn line(topology: &Topology, node: &NodeView) -> String {
     let mut text = format!(
-        "{} {}:{}@{} {} {} {} {} {} {}",
+        "{} {}:{}@{}{}{} {} {} {} {} {} {}",
         node.id,
-        node.ip,
-        node.port,
-        node.bus_port,
+        node.at.ip,
+        node.at.port,
+        node.at.bus_port,
+        if node.at.hostname.is_empty() { "" } else { "," },
+        node.at.hostname,
         flags(node),
         node.primary.map_or(String::from("-"), |id| id.to_string()),
         node.ping_sent.millis(),
@@ -66,7 +68,7 @@ fn runs(topology: &Topology) -> Vec<(u16, u16, u16)> {
 }
 
 /// CLUSTER SLOTS.
-pub(super) fn slots(topology: &Topology, reply: &mut Reply<'_>) {
+pub(super) fn slots(topology: &Topology, prefer: &str, reply: &mut Reply<'_>) {
     let runs = runs(topology);
     reply.array(runs.len());
     for (first, last, owner) in runs {
@@ -79,17 +81,42 @@ pub(super) fn slots(topology: &Topology, reply: &mut Reply<'_>) {
         reply.integer(i64::from(first));
         reply.integer(i64::from(last));
         for node in [owner].into_iter().chain(replicas) {
-            reply.array(4);
-            reply.bulk(node.ip.as_bytes());
-            reply.integer(i64::from(node.port));
-            reply.bulk(node.id.as_str().as_bytes());
-            reply.array(0);
+            slot_node(node, prefer, reply);
         }
     }
 }
 
+fn slot_node(node: &NodeView, prefer: &str, reply: &mut Reply<'_>) {
+    reply.array(4);
+    match prefer {
+        "unknown-endpoint" => reply.null(),
+        _ => reply.bulk(endpoint(&node.at, prefer).as_bytes()),
+    }
+    reply.integer(i64::from(node.at.port));
+    reply.bulk(node.id.as_str().as_bytes());
+    let Endpoint { ip, hostname, .. } = &node.at;
+    let others = [("ip", ip), ("hostname", hostname)].into_iter();
+    let others =
+        others.filter(|(name, value)| *name != prefer && (*name == "ip" || !value.is_empty()));
+    reply.map(others.clone().count());
+    for (name, value) in others {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+}
+
+/// Where clients are sent, as `cluster-preferred-endpoint-type` has it.
+pub(super) fn endpoint<'n>(at: &'n Endpoint, prefer: &str) -> &'n str {
+    match prefer {
+        "hostname" if at.hostname.is_empty() => "?",
+        "hostname" => &at.hostname,
+        "unknown-endpoint" => "",
+        _ => &at.ip,
+    }
+}
+
 /// CLUSTER SHARDS.
-pub(super) fn shards(topology: &Topology, reply: &mut Reply<'_>) {
+pub(super) fn shards(topology: &Topology, prefer: &str, reply: &mut Reply<'_>) {
     let primaries: Vec<&NodeView> =
         topology.nodes.iter().filter(|node| node.primary.is_none() && !node.handshake).collect();
     reply.array(primaries.len());
@@ -106,21 +133,27 @@ pub(super) fn shards(topology: &Topology, reply: &mut Reply<'_>) {
         let replicas: Vec<&NodeView> = topology.replicas(primary.id).collect();
         reply.array(1 + replicas.len());
         for node in [primary].into_iter().chain(replicas) {
-            shard_node(node, reply);
+            shard_node(node, prefer, reply);
         }
     }
 }
 
-fn shard_node(node: &NodeView, reply: &mut Reply<'_>) {
+fn shard_node(node: &NodeView, prefer: &str, reply: &mut Reply<'_>) {
     let role = if node.primary.is_some() { "replica" } else { "master" };
     let health = if node.fail || node.pfail { "fail" } else { "online" };
-    reply.map(7);
+    let hostname = node.at.hostname.as_str();
+    reply.map(if hostname.is_empty() { 7 } else { 8 });
     reply.bulk(b"id");
     reply.bulk(node.id.as_str().as_bytes());
     reply.bulk(b"port");
-    reply.integer(i64::from(node.port));
-    for (name, value) in [("ip", node.ip.as_str()), ("endpoint", node.ip.as_str()), ("role", role)]
-    {
+    reply.integer(i64::from(node.at.port));
+    let words = [
+        ("ip", node.at.ip.as_str()),
+        ("endpoint", endpoint(&node.at, prefer)),
+        ("hostname", hostname),
+        ("role", role),
+    ];
+    for (name, value) in words.into_iter().filter(|word| *word != ("hostname", "")) {
         reply.bulk(name.as_bytes());
         reply.bulk(value.as_bytes());
     }

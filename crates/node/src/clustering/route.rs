@@ -1,7 +1,9 @@
 //! Whether a request is for this node.
 
 use super::Clustering;
+use super::nodes::endpoint;
 use crate::admit::Refused;
+use crate::config;
 use crate::node::Node;
 use cluster::NodeView;
 use front::Session;
@@ -90,8 +92,7 @@ impl Node {
             return self.route_open(row, slot, &presence, session, now);
         }
         let leased = clustering.lease.allows(now.mono) || self.clients.pause.is_handover();
-        let reads_when_down = self.config.cluster.allow_reads_when_down;
-        Ok(clustering.admit(row, slot, session, leased, reads_when_down)?)
+        Ok(clustering.admit(row, slot, session, leased, &self.config.cluster)?)
     }
 
     /// Whether a slot is on its way to us or from us.
@@ -134,8 +135,7 @@ impl Node {
     ) -> Result<(), Refused> {
         let Some(clustering) = &self.clustering else { return Ok(()) };
         let leased = clustering.lease.allows(now.mono) || self.clients.pause.is_handover();
-        let reads_when_down = self.config.cluster.allow_reads_when_down;
-        let usual = clustering.admit(row, slot, session, leased, reads_when_down);
+        let usual = clustering.admit(row, slot, session, leased, &self.config.cluster);
         let down =
             matches!(usual, Err(Refusal::NotServed | Refusal::Down | Refusal::DownForWrites));
         let Some(topology) = clustering.topology.as_ref().filter(|_| !down) else {
@@ -150,8 +150,9 @@ impl Node {
             return if unleased { Err(Refusal::Down.into()) } else { Ok(()) };
         }
         if let Some(to) = giving.filter(|_| presence.missing) {
+            let prefer = &self.config.cluster.announce.endpoint;
             let to = topology.node(*to).filter(|_| !presence.here);
-            return Err(to.map_or(Refusal::TryAgain, |to| asked(slot, to)).into());
+            return Err(to.map_or(Refusal::TryAgain, |to| asked(slot, to, prefer)).into());
         }
         if taking && (session.modes.asking || row.flags.has(flag::ASKING)) {
             if presence.several && presence.missing {
@@ -192,13 +193,13 @@ impl Clustering {
         slot: u16,
         session: &Session,
         leased: bool,
-        reads_when_down: bool,
+        config: &config::cluster::Cluster,
     ) -> Result<(), Refusal> {
         let topology = self.topology.as_ref().ok_or(Refusal::Down)?;
         let owner = topology.owner(slot).ok_or(Refusal::NotServed)?;
         let write = row.flags.has(flag::WRITE);
         if !topology.ok {
-            if !reads_when_down {
+            if !config.allow_reads_when_down {
                 return Err(Refusal::Down);
             }
             if write {
@@ -212,14 +213,16 @@ impl Clustering {
         if reads_here && topology.me().primary == Some(owner.id) {
             return Ok(());
         }
-        Err(moved(slot, owner))
+        Err(moved(slot, owner, &config.announce.endpoint))
     }
 }
 
-fn asked(slot: u16, to: &NodeView) -> Refusal {
-    Refusal::Ask { slot, host: to.ip.clone(), port: to.port }
+fn asked(slot: u16, to: &NodeView, prefer: &str) -> Refusal {
+    let host = endpoint(&to.at, prefer).to_owned();
+    Refusal::Ask { slot, host, port: to.at.port }
 }
 
-fn moved(slot: u16, owner: &NodeView) -> Refusal {
-    Refusal::Moved { slot, host: owner.ip.clone(), port: owner.port }
+fn moved(slot: u16, owner: &NodeView, prefer: &str) -> Refusal {
+    let host = endpoint(&owner.at, prefer).to_owned();
+    Refusal::Moved { slot, host, port: owner.at.port }
 }

@@ -3,6 +3,7 @@
 //! Values that the server obeys are plain fields of [`Config`], for whoever reads them often; the
 //! others are kept as text, so that CONFIG GET shows what was set.
 
+pub mod cluster;
 mod field;
 mod hint;
 mod kind;
@@ -53,7 +54,7 @@ pub struct Config {
     /// `masterauth`.
     pub masterauth: String,
     /// Cluster mode.
-    pub cluster: Cluster,
+    pub cluster: cluster::Cluster,
     /// What is about replicas and their syncs.
     pub repl: Repl,
     /// `replica-read-only`.
@@ -78,51 +79,6 @@ pub struct Config {
     pub process: Process,
     /// Values of directives that are kept and not obeyed, where they are not the default.
     pub kept: BTreeMap<&'static str, String>,
-}
-
-/// Cluster mode.
-#[derive(Clone, Debug)]
-pub struct Cluster {
-    /// `cluster-enabled`.
-    pub enabled: bool,
-    /// `cluster-config-file`.
-    pub config_file: String,
-    /// `cluster-node-timeout`, in milliseconds.
-    pub node_timeout: u64,
-    /// `cluster-port`; 0: `port` + 10000.
-    pub port: u16,
-    /// `cluster-announce-ip`.
-    pub announce_ip: String,
-    /// `cluster-require-full-coverage`.
-    pub require_full_coverage: bool,
-    /// `cluster-allow-reads-when-down`.
-    pub allow_reads_when_down: bool,
-    /// `cluster-replica-validity-factor`.
-    pub replica_validity_factor: u64,
-    /// `cluster-replica-no-failover`.
-    pub replica_no_failover: bool,
-    /// `cluster-fast-failover`.
-    pub fast_failover: bool,
-    /// `cluster-busy-timeout`, in milliseconds; 0: four times `cluster-node-timeout`.
-    pub busy_timeout: u64,
-}
-
-impl Default for Cluster {
-    fn default() -> Self {
-        Cluster {
-            enabled: false,
-            config_file: String::from("nodes.conf"),
-            node_timeout: 15_000,
-            port: 0,
-            announce_ip: String::new(),
-            require_full_coverage: true,
-            allow_reads_when_down: false,
-            replica_validity_factor: 10,
-            replica_no_failover: false,
-            fast_failover: true,
-            busy_timeout: 0,
-        }
-    }
 }
 
 /// Settings about replicas and their syncs.
@@ -363,7 +319,7 @@ impl Default for Config {
             replicaof: String::new(),
             masteruser: String::new(),
             masterauth: String::new(),
-            cluster: Cluster::default(),
+            cluster: cluster::Cluster::default(),
             repl: Repl::default(),
             replica_read_only: true,
             replica_serve_stale_data: true,

@@ -1,5 +1,6 @@
 //! Cluster mode.
 
+use super::super::cluster::{hostname, human_name};
 use super::super::kind::Kind;
 use super::super::row::{Access, INT, MEMORY, Row, ignored, obeyed};
 
@@ -13,18 +14,48 @@ pub(super) const ROWS: &[Row] = &[
         Access::Mutable,
         slot!(cluster.allow_reads_when_down),
     ),
-    ignored("cluster-allow-replica-migration", Kind::Bool, "yes", Access::Mutable),
-    ignored("cluster-announce-bus-port", Kind::Int(0, 65535), "0", Access::Mutable),
-    ignored("cluster-announce-hostname", Kind::Text, "", Access::Mutable),
-    ignored("cluster-announce-human-nodename", Kind::Text, "", Access::Mutable),
-    obeyed("cluster-announce-ip", Kind::Text, "", Access::Fixed, slot!(cluster.announce_ip)),
-    ignored("cluster-announce-port", Kind::Int(0, 65535), "0", Access::Mutable),
+    obeyed(
+        "cluster-allow-replica-migration",
+        Kind::Bool,
+        "yes",
+        Access::Mutable,
+        slot!(cluster.allow_replica_migration),
+    ),
+    obeyed(
+        "cluster-announce-bus-port",
+        Kind::Int(0, 65535),
+        "0",
+        Access::Mutable,
+        slot!(cluster.announce.bus_port),
+    ),
+    obeyed(
+        "cluster-announce-hostname",
+        Kind::Special(hostname),
+        "",
+        Access::Mutable,
+        slot!(cluster.announce.hostname),
+    ),
+    obeyed(
+        "cluster-announce-human-nodename",
+        Kind::Special(human_name),
+        "",
+        Access::Mutable,
+        slot!(cluster.announce.human_name),
+    ),
+    obeyed("cluster-announce-ip", Kind::Text, "", Access::Mutable, slot!(cluster.announce.ip)),
+    obeyed(
+        "cluster-announce-port",
+        Kind::Int(0, 65535),
+        "0",
+        Access::Mutable,
+        slot!(cluster.announce.port),
+    ),
     ignored("cluster-announce-tls-port", Kind::Int(0, 65535), "0", Access::Mutable),
     obeyed(
         "cluster-busy-timeout",
         Kind::Int(0, INT),
         "0",
-        Access::Fixed,
+        Access::Mutable,
         slot!(cluster.busy_timeout),
     ),
     obeyed(
@@ -35,28 +66,47 @@ pub(super) const ROWS: &[Row] = &[
         slot!(cluster.config_file),
     ),
     obeyed("cluster-enabled", Kind::Bool, "no", Access::Fixed, slot!(cluster.enabled)),
-    obeyed("cluster-fast-failover", Kind::Bool, "yes", Access::Fixed, slot!(cluster.fast_failover)),
-    ignored("cluster-link-sendbuf-limit", Kind::Memory(0, MEMORY), "0", Access::Mutable),
-    ignored("cluster-migration-barrier", Kind::Int(0, INT), "1", Access::Mutable),
+    obeyed(
+        "cluster-fast-failover",
+        Kind::Bool,
+        "yes",
+        Access::Mutable,
+        slot!(cluster.fast_failover),
+    ),
+    obeyed(
+        "cluster-link-sendbuf-limit",
+        Kind::Memory(0, MEMORY),
+        "0",
+        Access::Mutable,
+        slot!(cluster.link_limit),
+    ),
+    obeyed(
+        "cluster-migration-barrier",
+        Kind::Int(0, INT),
+        "1",
+        Access::Mutable,
+        slot!(cluster.migration_barrier),
+    ),
     obeyed(
         "cluster-node-timeout",
         Kind::Int(1, INT),
         "15000",
-        Access::Fixed,
+        Access::Mutable,
         slot!(cluster.node_timeout),
     ),
     obeyed("cluster-port", Kind::Int(0, 65535), "0", Access::Fixed, slot!(cluster.port)),
-    ignored(
+    obeyed(
         "cluster-preferred-endpoint-type",
         Kind::Enum(&["ip", "hostname", "unknown-endpoint"]),
         "ip",
         Access::Mutable,
+        slot!(cluster.announce.endpoint),
     ),
     obeyed(
         "cluster-replica-no-failover",
         Kind::Bool,
         "no",
-        Access::Fixed,
+        Access::Mutable,
         slot!(cluster.replica_no_failover),
     )
     .or("cluster-slave-no-failover"),
@@ -64,7 +114,7 @@ pub(super) const ROWS: &[Row] = &[
         "cluster-replica-validity-factor",
         Kind::Int(0, INT),
         "10",
-        Access::Fixed,
+        Access::Mutable,
         slot!(cluster.replica_validity_factor),
     )
     .or("cluster-slave-validity-factor"),
@@ -72,7 +122,7 @@ pub(super) const ROWS: &[Row] = &[
         "cluster-require-full-coverage",
         Kind::Bool,
         "yes",
-        Access::Fixed,
+        Access::Mutable,
         slot!(cluster.require_full_coverage),
     ),
 ];

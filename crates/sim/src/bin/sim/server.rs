@@ -68,11 +68,11 @@ impl Settings {
             bind: ip(number).to_string(),
             port: PORT,
             save: self.save.clone(),
-            cluster: node::config::Cluster {
+            cluster: node::config::cluster::Cluster {
                 enabled: true,
                 node_timeout: self.node_timeout,
                 require_full_coverage: self.full_coverage,
-                ..node::config::Cluster::default()
+                ..node::config::cluster::Cluster::default()
             },
             repl_backlog_size: self.backlog,
             // As `up` has it.
@@ -106,14 +106,7 @@ impl Settings {
 
     /// The control plane of a server.
     pub(crate) fn bus(&self, number: usize, seed: u64, node: Address) -> Box<dyn Machine> {
-        let config = cluster::Config {
-            bind: ip(number),
-            port: PORT,
-            bus_port: PORT + 10_000,
-            node_timeout: self.node_timeout,
-            require_full_coverage: self.full_coverage,
-            ..cluster::Config::default()
-        };
+        let config = node::config::cluster::control(&self.config(number));
         Box::new(Cluster::new(cluster::Setup { config, seed, node }))
     }
 }
