@@ -12,7 +12,7 @@ use wire::slot::slot;
 
 /// Two primaries in one cluster: the first has the lower half of the slots.
 struct Pair {
-    _nodes: Vec<(Process, Home)>,
+    nodes: Vec<(Process, Home)>,
     ports: [u16; 2],
     names: [String; 2],
 }
@@ -35,7 +35,7 @@ impl Pair {
             let mut client = Client::connect(port);
             until("its name", || Some(client.line("CLUSTER MYID")).filter(|id| id.len() == 40))
         });
-        let pair = Pair { _nodes: nodes, ports, names };
+        let pair = Pair { nodes, ports, names };
         for (index, range) in ["0 8191", "8192 16383"].iter().enumerate() {
             assert_eq!(pair.say(index, &format!("CLUSTER ADDSLOTSRANGE {range}")), "+OK");
             pair.say(index, &format!("CLUSTER SET-CONFIG-EPOCH {}", index + 1));
@@ -47,6 +47,17 @@ impl Pair {
                 let info = client.line("CLUSTER INFO");
                 info.contains("cluster_state:ok").then_some(())
             });
+        }
+        // Links of nodes that have just met may be made anew, and a lease dies with them.
+        for (port, key) in ports.into_iter().zip(["bar", "foo"]) {
+            let mut client = Client::connect(port);
+            let mut written = 0;
+            until("writes go on", || {
+                let done = client.line(&format!("SET {key} 0")) == "+OK";
+                written = if done { written + 1 } else { 0 };
+                (written == 100).then_some(())
+            });
+            client.line(&format!("DEL {key}"));
         }
         pair
     }
@@ -95,6 +106,16 @@ impl Pair {
         assert!(printed.contains("[OK] All nodes agree about slots configuration."), "{printed}");
         assert!(printed.contains("[OK] All 16384 slots covered."), "{printed}");
         assert!(!printed.contains("WARNING"), "{printed}");
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for (_, home) in &self.nodes {
+                eprintln!("--- a node printed:\n{}", home.printed());
+            }
+        }
     }
 }
 

@@ -151,10 +151,9 @@ impl Node {
             return if unleased { Err(Refusal::Down.into()) } else { Ok(()) };
         }
         if let Some(to) = giving.filter(|_| presence.missing) {
+            let prefer = &config.announce.endpoint;
             let to = topology.node(*to).filter(|_| !presence.here);
-            return Err(to
-                .map_or(Refusal::TryAgain, |to| asked(slot, to, &config.announce.endpoint))
-                .into());
+            return Err(to.map_or(Refusal::TryAgain, |to| asked(slot, to, prefer)).into());
         }
         if taking && (session.modes.asking || row.flags.has(flag::ASKING)) {
             if presence.several && presence.missing {
