@@ -173,8 +173,11 @@ impl Cluster {
             ToCluster::PausedAt { offset } => self.paused_at(now, offset, out),
             ToCluster::Loading => self.data.said = now.mono,
             ToCluster::Settings(config) => self.obey(*config),
-            ToCluster::Command { number, words, empty } => {
-                self.command(now, number, &words, empty, out);
+            ToCluster::Command { number, words, held } => {
+                self.command(now, number, &words, held, out);
+            }
+            ToCluster::Transaction { number, commands } => {
+                self.transaction(now, number, &commands, out);
             }
         }
     }

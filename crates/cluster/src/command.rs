@@ -2,7 +2,9 @@
 
 use crate::NodeId;
 use crate::cluster::Cluster;
+use crate::mail::Held;
 use crate::members::Key;
+use crate::moving::need_not_last;
 use crate::voice::Then;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -17,14 +19,20 @@ use wire::slot::SLOTS;
 pub(crate) const FORGET_SECONDS: u64 = 60;
 
 /// What is said in return: RESP without the line's end, or the text of an error.
-type Answer = Result<String, String>;
+pub(crate) type Answer = Result<String, String>;
 
-fn ok() -> Answer {
+pub(crate) fn ok() -> Answer {
     Ok("+OK".into())
 }
 
-fn lossy(word: &[u8]) -> String {
+pub(crate) fn lossy(word: &[u8]) -> String {
     String::from_utf8_lossy(word).replace(['\r', '\n'], " ")
+}
+
+/// A slot as clients write it.
+pub(crate) fn slot_number(word: &[u8]) -> Result<u16, String> {
+    let slot = parse_u64(word).filter(|slot| *slot < SLOTS as u64);
+    slot.map(|slot| slot as u16).ok_or("Invalid or out of range slot".into())
 }
 
 impl Cluster {
@@ -34,22 +42,47 @@ impl Cluster {
         now: Now,
         number: u64,
         words: &[Vec<u8>],
-        empty: bool,
+        held: Held,
         out: &mut Out,
     ) {
-        let answer = if self.clock.next.is_none() {
-            Err("The cluster configuration is being loaded".into())
+        let text = self.reply(now, words, held, out);
+        let then = Then::Reply(number, text.into_bytes());
+        if need_not_last(words, self.members.me().id) {
+            self.after_apply_only(then);
         } else {
-            self.answer(now, words, empty, out)
-        };
-        let text = match answer {
-            Ok(text) => format!("{text}\r\n"),
-            Err(why) => format!("-ERR {why}\r\n"),
-        };
+            self.after_apply(then);
+        }
+    }
+
+    /// Does several commands. Nothing of the bus comes in between.
+    pub(crate) fn transaction(
+        &mut self,
+        now: Now,
+        number: u64,
+        commands: &[(Vec<Vec<u8>>, Held)],
+        out: &mut Out,
+    ) {
+        let mut text = format!("*{}\r\n", commands.len());
+        for (words, held) in commands {
+            text += &self.reply(now, words, *held, out);
+        }
         self.after_apply(Then::Reply(number, text.into_bytes()));
     }
 
-    fn answer(&mut self, now: Now, words: &[Vec<u8>], empty: bool, out: &mut Out) -> Answer {
+    fn reply(&mut self, now: Now, words: &[Vec<u8>], held: Held, out: &mut Out) -> String {
+        let answer = if self.clock.next.is_none() {
+            Err("The cluster configuration is being loaded".into())
+        } else {
+            self.answer(now, words, held, out)
+        };
+        match answer {
+            Ok(text) => format!("{text}\r\n"),
+            Err(why) => format!("-ERR {why}\r\n"),
+        }
+    }
+
+    fn answer(&mut self, now: Now, words: &[Vec<u8>], held: Held, out: &mut Out) -> Answer {
+        let empty = held.nothing;
         let name = words.first().map(|word| word.to_ascii_lowercase()).unwrap_or_default();
         let arguments = words.get(1..).unwrap_or_default();
         match (name.as_slice(), arguments) {
@@ -68,6 +101,7 @@ impl Cluster {
                 self.changed_config();
                 ok()
             }
+            (b"setslot", [_, _, ..]) => self.set_slot(now, arguments, held.in_slot, out),
             (b"replicate", [id]) => self.replicate(now, id, empty, out),
             (b"forget", [id]) => self.forget(now, id, out),
             (b"set-config-epoch", [epoch]) => self.set_config_epoch(epoch, out),
@@ -85,6 +119,7 @@ impl Cluster {
                 let key = self.named(id)?;
                 Ok(format!(":{}", self.count_reports(now, key)))
             }
+            (b"links", [version]) => Ok(self.describe_links(version, out)),
             (b"reset", [] | [_]) => self.reset(now, arguments.first(), empty, out),
             _ => {
                 let name = lossy(words.first().map(Vec::as_slice).unwrap_or_default());
@@ -120,10 +155,7 @@ impl Cluster {
     }
 
     fn change_slots(&mut self, words: &[Vec<u8>], ranges: bool, free: bool) -> Answer {
-        let slot = |word: &Vec<u8>| {
-            let slot = parse_u64(word).filter(|slot| *slot < SLOTS as u64);
-            slot.map(|slot| slot as u16).ok_or("Invalid or out of range slot".into())
-        };
+        let slot = |word: &Vec<u8>| slot_number(word);
         let mut spans: Vec<(u16, u16)> = Vec::new();
         if ranges && !words.len().is_multiple_of(2) {
             let name = if free { "delslotsrange" } else { "addslotsrange" };
@@ -151,7 +183,10 @@ impl Cluster {
             }
         }
         let owner = (!free).then_some(self.members.my_key());
-        wanted.into_iter().for_each(|slot| self.slots.set(slot, owner, &mut self.members));
+        for slot in wanted {
+            self.slots.open.from.remove(&slot);
+            self.slots.set(slot, owner, &mut self.members);
+        }
         self.changed_config();
         ok()
     }
@@ -215,16 +250,9 @@ impl Cluster {
     }
 
     fn bump_epoch(&mut self, out: &mut Out) -> String {
-        let mine = self.members.me().config_epoch;
-        if mine != 0 && mine == self.members.max_epoch() {
-            return format!("+STILL {mine}");
-        }
-        self.store.epochs.current += 1;
-        let epoch = self.store.epochs.current;
-        self.members.me_mut().config_epoch = epoch;
-        self.changed_config();
-        out.log(Level::Warning, format_args!("New configEpoch set to {epoch}"));
-        format!("+BUMPED {epoch}")
+        let raised = self.raise_epoch(out);
+        let epoch = self.members.me().config_epoch;
+        if raised { format!("+BUMPED {epoch}") } else { format!("+STILL {epoch}") }
     }
 
     fn reset(&mut self, now: Now, how: Option<&Vec<u8>>, empty: bool, out: &mut Out) -> Answer {
@@ -240,6 +268,7 @@ impl Cluster {
             self.picture.followed = None;
             self.tell(crate::mail::ToNode::Promote, out);
         }
+        self.slots.open.clear();
         for slot in 0..SLOTS as u16 {
             self.slots.set(slot, None, &mut self.members);
         }

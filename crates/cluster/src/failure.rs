@@ -15,6 +15,7 @@ impl Cluster {
     pub(crate) fn cron(&mut self, now: Now, out: &mut Out) {
         self.clock.iteration += 1;
         self.look_at_data(now, out);
+        self.store.dirty |= self.store.soon;
         self.tick_manual(now, out);
         self.clock.forgotten.retain(|_, until| now.mono < *until);
         for key in self.members.keys() {

@@ -116,6 +116,7 @@ impl Cluster {
     pub(crate) fn drop_member(&mut self, key: Key, out: &mut Out) {
         self.hang_up(key, out);
         self.slots.clear(key, &mut self.members);
+        self.slots.open.forget(key);
         self.members.remove(key);
         self.changed_config();
     }

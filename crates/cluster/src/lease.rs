@@ -21,7 +21,7 @@ use wire::bus::{Header, SlotSet, Touch, own_flag};
 const MARGIN: Span = Span::millis(10);
 
 /// For how long a new primary without a lease asks for it
-const EAGER: Span = Span::millis(1000);
+const EAGER: Span = Span::millis(3000);
 /// as often as this.
 const AGAIN: Span = Span::millis(10);
 

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use machine::{
     Action, CloseReason, ConnId, Instant, Level, ListenOn, NetError, Now, Out, Peer, Span, Token,
+    UnixMicros,
 };
 use wire::bus::{Body, BusError, Packet, Touch, decode, encode, flag, frame, packet_flag};
 
@@ -32,8 +33,10 @@ pub(crate) struct Link {
     pub(crate) from: Option<NodeId>,
     pub(crate) remote: Option<IpAddr>,
     pub(crate) local: Option<IpAddr>,
-    /// When it was accepted.
-    since: Instant,
+    /// When it came to stand.
+    pub(crate) since: UnixMicros,
+    /// The same, to count from.
+    stands: Instant,
     /// A packet that is none was logged: the next ones are not.
     complained: bool,
 }
@@ -70,6 +73,11 @@ pub(crate) struct Links {
 impl Links {
     pub(crate) fn get(&self, conn: ConnId) -> Option<&Link> {
         self.open.get(&conn)
+    }
+
+    /// All links that stand.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &Link)> {
+        self.open.iter().map(|(conn, link)| (*conn, link))
     }
 
     /// Whether a member has a link to us.
@@ -143,7 +151,7 @@ impl Cluster {
         if self.links.open.values().filter(|link| link.is_silent()).count() >= STRANGERS {
             return out.close(conn);
         }
-        self.links.open.insert(conn, Link { since: now.mono, ..link(None, peer) });
+        self.links.open.insert(conn, link(now, None, peer));
     }
 
     /// Whether a connection is from nobody we know.
@@ -156,7 +164,7 @@ impl Cluster {
     /// Closes connections over which nothing sensible has come for too long.
     pub(crate) fn dismiss_silent(&mut self, now: Now, out: &mut Out) {
         let patience = self.config.timeout().max(Span::millis(1000));
-        let silent = |link: &Link| link.is_silent() && now.mono.since(link.since) > patience;
+        let silent = |link: &Link| link.is_silent() && now.mono.since(link.stands) > patience;
         let conns: Vec<ConnId> =
             self.links.open.iter().filter(|(_, link)| silent(link)).map(|(c, _)| *c).collect();
         for conn in conns {
@@ -187,7 +195,7 @@ impl Cluster {
         let meet = member.is(flag::MEET);
         member.set(flag::MEET, false);
         let pending = (member.times.ping_sent, member.times.ping_wall);
-        self.links.open.insert(conn, link(Some(key), peer));
+        self.links.open.insert(conn, link(now, Some(key), peer));
         self.touch(now, conn, if meet { Touch::Meet } else { Touch::Ping }, 0, out);
         if let Some(member) = self.members.get_mut(key)
             && pending.0.is_some()
@@ -397,13 +405,10 @@ impl Cluster {
     }
 }
 
-fn link(to: Option<Key>, peer: &Peer) -> Link {
-    let since = Instant(0);
-    let blank = Link { to, from: None, remote: None, local: None, since, complained: false };
-    match peer {
-        Peer::Tcp { remote, local } => {
-            Link { remote: Some(remote.ip()), local: Some(local.ip()), ..blank }
-        }
-        Peer::Unix { .. } => blank,
-    }
+fn link(now: Now, to: Option<Key>, peer: &Peer) -> Link {
+    let (remote, local) = match peer {
+        Peer::Tcp { remote, local } => (Some(remote.ip()), Some(local.ip())),
+        Peer::Unix { .. } => (None, None),
+    };
+    Link { to, from: None, remote, local, since: now.wall, stands: now.mono, complained: false }
 }

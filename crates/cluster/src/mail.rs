@@ -47,7 +47,8 @@ pub enum ToNode {
     },
     /// Stop replicating: we are a primary.
     Promote,
-    /// The answer to [`ToCluster::Command`], RESP-encoded (protocol 2 and 3 agree on it).
+    /// The answer to [`ToCluster::Command`], RESP-encoded (protocol 2 and 3 agree on it, but for
+    /// LINKS, whose second word is the version of the protocol).
     Reply {
         /// The question's number.
         number: u64,
@@ -95,14 +96,30 @@ pub enum ToCluster {
     /// Directives were changed.
     Settings(Box<Config>),
     /// A CLUSTER subcommand that changes something: MEET, ADDSLOTS, ADDSLOTSRANGE, DELSLOTS,
-    /// DELSLOTSRANGE, FLUSHSLOTS, REPLICATE, FORGET, RESET, SET-CONFIG-EPOCH, BUMPEPOCH,
-    /// SAVECONFIG, COUNT-FAILURE-REPORTS. Answered by [`ToNode::Reply`] once it is done.
+    /// DELSLOTSRANGE, FLUSHSLOTS, SETSLOT, REPLICATE, FORGET, RESET, SET-CONFIG-EPOCH, BUMPEPOCH,
+    /// SAVECONFIG, COUNT-FAILURE-REPORTS; and LINKS. Answered by [`ToNode::Reply`] once it is done.
     Command {
         /// Number to answer with.
         number: u64,
         /// The words after CLUSTER.
         words: Vec<Vec<u8>>,
-        /// Whether no key is held, asked under the command.
-        empty: bool,
+        /// What the node holds, asked under the command.
+        held: Held,
     },
+    /// Several of them in one go, as a transaction has them; their replies come as an array.
+    Transaction {
+        /// Number to answer with.
+        number: u64,
+        /// The words after CLUSTER of each, and what the node holds.
+        commands: Vec<(Vec<Vec<u8>>, Held)>,
+    },
+}
+
+/// What the data plane holds as it hands over a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Held {
+    /// No key at all.
+    pub nothing: bool,
+    /// Keys in the slot that SETSLOT NODE is about: until the reply no client's write adds to it.
+    pub in_slot: u64,
 }

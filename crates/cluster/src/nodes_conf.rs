@@ -96,6 +96,9 @@ fn line(text: &mut String, key: Key, member: &Member, members: &Members, slots: 
             last => write!(text, " {first}-{last}"),
         };
     }
+    if let Some(moving) = slots.open.picture(members).filter(|_| member.is(flag::MYSELF)) {
+        let _ = write!(text, "{moving}");
+    }
     text.push('\n');
 }
 
@@ -185,8 +188,8 @@ fn node(words: &[&str], loaded: &mut Loaded, now: Instant) -> Option<bool> {
     member.config_epoch = if primary.is_some() { 0 } else { epoch.parse().ok()? };
     let mine = member.is(flag::MYSELF);
     for range in ranges {
-        // Slots being moved; moves are begun anew after a restart.
-        if range.starts_with('[') {
+        if let Some(open) = range.strip_prefix('[') {
+            reopen(open, mine, loaded, now)?;
             continue;
         }
         let (first, last) = range.split_once('-').unwrap_or((range, range));
@@ -200,6 +203,25 @@ fn node(words: &[&str], loaded: &mut Loaded, now: Instant) -> Option<bool> {
         loaded.members.set_me(key);
     }
     Some(mine)
+}
+
+/// Reads of a slot on its way: `slot->-id]` or `slot-<-id]`.
+fn reopen(text: &str, mine: bool, loaded: &mut Loaded, now: Instant) -> Option<()> {
+    let (slot, rest) = text.strip_suffix(']')?.split_once('-')?;
+    let slot: u16 = slot.parse().ok().filter(|slot| usize::from(*slot) < SLOTS)?;
+    let (giving, id) = match rest.split_once('-')? {
+        (">", id) => (true, id),
+        ("<", id) => (false, id),
+        _ => return None,
+    };
+    let key = lookup(NodeId::parse(id.as_bytes())?, &mut loaded.members, now);
+    // Only our own moves are known.
+    if mine {
+        let open = &mut loaded.slots.open;
+        let side = if giving { &mut open.to } else { &mut open.from };
+        side.insert(slot, key);
+    }
+    Some(())
 }
 
 fn lookup(id: NodeId, members: &mut Members, now: Instant) -> Key {
@@ -231,6 +253,25 @@ vars currentEpoch 9 lastVoteEpoch 8
         assert_eq!((loaded.epochs.current, loaded.epochs.last_vote), (9, 8));
         let text = render(&loaded.members, &loaded.slots, loaded.epochs);
         assert_eq!(text, FILE.replace("1700000000000", "0"));
+    }
+
+    /// As redis-server writes them; only our own moves mean something.
+    #[test]
+    fn open_slots_outlive_the_process() {
+        let open = " [5->-2222222222222222222222222222222222222222] \
+                    [9000-<-2222222222222222222222222222222222222222]";
+        let file = FILE.replace(" 16000\n", &format!(" 16000{open}\n"));
+        let read = |text: &str| parse(text.as_bytes(), &stranger(), Instant(5));
+        let loaded = read(&file).expect("it is whole");
+        let text = render(&loaded.members, &loaded.slots, loaded.epochs);
+        assert_eq!(text, file.replace("1700000000000", "0"));
+        let theirs = FILE.replace("3 disconnected", &format!("3 disconnected{open}"));
+        let loaded = read(&theirs).expect("it is whole");
+        assert!(loaded.slots.open.picture(&loaded.members).is_none());
+        for bad in ["[5->-2]", "[5->-", "[16384-<-22", "[x]", "[5-=-22", "[5->-2222"] {
+            let file = FILE.replace(" 16000\n", &format!(" {bad}\n"));
+            assert_eq!(read(&file).err(), Some(1), "{bad}");
+        }
     }
 
     #[test]

@@ -50,6 +50,7 @@ impl Cluster {
             current_epoch: self.store.epochs.current,
             nodes: order.into_iter().map(|(_, member)| self.view(member)).collect(),
             owners: (0..SLOTS as u16).map(|slot| owner(slot).unwrap_or(NOBODY)).collect(),
+            moving: self.slots.open.picture(&self.members),
             ok: self.health.ok,
             hollow: self.is_hollow(),
             size: self.health.size,

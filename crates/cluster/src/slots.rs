@@ -3,6 +3,7 @@
 use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::members::{Key, Members};
+use crate::moving::Open;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -20,6 +21,7 @@ pub(crate) struct Slots {
     sets: BTreeMap<Key, SlotSet>,
     /// Slots whose owner has stopped to claim them: anyone may have them.
     unclaimed: SlotSet,
+    pub(crate) open: Open,
 }
 
 impl Slots {
@@ -28,6 +30,7 @@ impl Slots {
             owners: vec![NOBODY; SLOTS].into(),
             sets: BTreeMap::new(),
             unclaimed: SlotSet::default(),
+            open: Open::default(),
         }
     }
 
@@ -124,12 +127,17 @@ impl Cluster {
                 self.slots.unclaimed.remove(slot);
                 continue;
             }
+            if self.keeps_importing(slot, sender) {
+                continue;
+            }
             let rival = self.slots.claimant(slot).and_then(|key| self.members.get(key));
             if rival.is_none_or(|rival| rival.config_epoch < epoch) {
                 moved += usize::from(owner == Some(ours));
                 taken = true;
                 self.withhold_from(now, sender, owner);
                 self.slots.set(slot, Some(sender), &mut self.members);
+                // There is nothing left to give away.
+                self.slots.open.to.remove(&slot);
                 self.changed_config();
                 self.store.claimed = self.store.target();
             }
@@ -171,6 +179,7 @@ impl Cluster {
     pub(crate) fn follow(&mut self, now: Now, id: NodeId, out: &mut Out) {
         self.members.me_mut().become_replica(Some(id));
         self.share_shard();
+        self.slots.open.clear();
         self.election.reset();
         self.revoke_lease(out);
         self.changed_config();

@@ -39,6 +39,8 @@ pub(crate) struct Store {
     pub(crate) epochs: Epochs,
     /// The file must be written anew.
     pub(crate) dirty: bool,
+    /// The file must be written anew before long.
+    pub(crate) soon: bool,
     /// The last save failed: the cron says when to try again.
     pub(crate) resting: bool,
     /// Rises with every save that is begun.
@@ -190,6 +192,7 @@ impl Cluster {
             return;
         }
         self.store.dirty = false;
+        self.store.soon = false;
         self.store.version += 1;
         let data: Vec<u8> = render(&self.members, &self.slots, self.store.epochs).into_bytes();
         let path = self.config.config_file.clone();

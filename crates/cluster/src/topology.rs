@@ -1,6 +1,7 @@
 //! The cluster as one node sees it: an immutable picture, replaced whole.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -98,6 +99,27 @@ pub struct NodeView {
 /// No owner, in [`Topology::owners`].
 pub const NOBODY: u16 = u16::MAX;
 
+/// Slots on their way, and the node at the other end.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Moving {
+    /// Slots of ours that we give away: `MIGRATING`.
+    pub to: BTreeMap<u16, NodeId>,
+    /// Slots that we take over: `IMPORTING`.
+    pub from: BTreeMap<u16, NodeId>,
+}
+
+impl fmt::Display for Moving {
+    /// As CLUSTER NODES and nodes.conf have it: ` [slot->-id]`, ` [slot-<-id]`, by slot.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = self.to.iter().map(|(slot, id)| (*slot, "->-", id));
+        let from = self.from.iter().filter(|(slot, _)| !self.to.contains_key(slot));
+        let from = from.map(|(slot, id)| (*slot, "-<-", id));
+        let mut all: Vec<_> = to.chain(from).collect();
+        all.sort_unstable();
+        all.into_iter().try_for_each(|(slot, arrow, id)| write!(f, " [{slot}{arrow}{id}]"))
+    }
+}
+
 /// See the module's documentation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Topology {
@@ -109,6 +131,8 @@ pub struct Topology {
     pub nodes: Vec<NodeView>,
     /// The owner of each slot, as an index into `nodes`, or [`NOBODY`].
     pub owners: Box<[u16]>,
+    /// Slots that move to us or from us; none: no slot is open, as is the rule.
+    pub moving: Option<Box<Moving>>,
     /// `cluster_state:ok`.
     pub ok: bool,
     /// A primary that has just started and does not know whether its data is still the shard's:
@@ -128,6 +152,7 @@ impl Topology {
             current_epoch: 0,
             nodes: alloc::vec![me],
             owners: alloc::vec![NOBODY; SLOTS].into_boxed_slice(),
+            moving: None,
             ok: false,
             hollow: false,
             size: 0,
@@ -154,6 +179,11 @@ impl Topology {
     #[inline]
     pub fn is_mine(&self, slot: u16) -> bool {
         self.owners[usize::from(slot)] == 0
+    }
+
+    /// Whether we are a primary that serves slots, the lease apart.
+    pub fn serves(&self) -> bool {
+        self.ok && self.owners.contains(&0)
     }
 
     /// The runs of slots of a node: first and last of each.

@@ -87,6 +87,12 @@ impl Cluster {
         self.voice.pending.push(Pending { generation, version: self.store.target(), then });
     }
 
+    /// Leaves something to be done once the node has the present picture.
+    pub(crate) fn after_apply_only(&mut self, then: Then) {
+        let generation = self.picture.next_generation();
+        self.voice.pending.push(Pending { generation, version: 0, then });
+    }
+
     /// Leaves something to be done once the file has the present state.
     pub(crate) fn after_save(&mut self, then: Then) {
         self.voice.pending.push(Pending { generation: 0, version: self.store.target(), then });

@@ -68,6 +68,10 @@ pub enum Awaited {
     Listing,
     /// The system knows how soon to end us: CONFIG SET of `oom-score-adj`.
     Score,
+    /// Keys have arrived elsewhere: MIGRATE.
+    Target,
+    /// Keys that a request would change are no longer on their way.
+    Keys,
 }
 
 /// All that a session waits for. It goes on when nothing is left of it, not before: one who ends
@@ -164,6 +168,8 @@ pub struct Modes {
     pub no_touch: bool,
     /// MONITOR: it is shown all commands.
     pub monitor: bool,
+    /// ASKING: its next command may use a slot that is being taken over.
+    pub asking: bool,
     /// PSYNC: it is a replica, and sent the stream.
     pub replica: bool,
 }
@@ -254,6 +260,7 @@ impl Session {
         self.set_closed(gate::QUEUED | gate::SINGLE, queueing);
         let modes = &self.modes;
         let special = modes.replies != Replies::All || modes.no_touch || modes.replica;
+        let special = special || modes.asking;
         self.set_closed(gate::ALL, queueing || special);
         self.set_closed(gate::KEYSPACE, self.modes.monitor || self.modes.replica);
     }

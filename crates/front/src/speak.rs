@@ -65,7 +65,12 @@ pub fn speak(
             session.modes.readonly = false;
             reply.ok();
         }
-        CommandId::Readonly | CommandId::Readwrite => {
+        CommandId::Asking if login.cluster => {
+            session.modes.asking = true;
+            session.set_gates();
+            reply.ok();
+        }
+        CommandId::Asking | CommandId::Readonly | CommandId::Readwrite => {
             reply.error("ERR This instance has cluster support disabled");
         }
         // Only a node in cluster mode tells about it.

@@ -147,9 +147,9 @@ impl Node {
         }
         if self.clustering.is_some() && demands & gate::KEYS != 0 {
             if row.id == CommandId::Exec {
-                self.route_queue(session, turn.now.mono)?;
+                self.route_queue(session, turn.now)?;
             } else {
-                self.route(row, args, call.slot, session, turn.now.mono)?;
+                self.route(row, args, call.slot, session, turn.now)?;
             }
         }
         if shut {
@@ -196,6 +196,7 @@ impl Node {
             reply.error(error);
         }
         self.statistics.rejected(row.map(|row| row.id), &turn.buffer[start..]);
+        end_asking(None, session);
         self.mute(session, start, turn);
         if session.modes.replica {
             self.silence_replica(session, row, start, turn);
@@ -226,6 +227,7 @@ impl Node {
         } else {
             self.observe(row, session, call, turn);
         }
+        end_asking(Some(row.id), session);
         self.mute(session, start, turn);
         if replica {
             self.silence_replica(session, Some(row), start, turn);
@@ -415,6 +417,15 @@ fn meant(call: &Call<'_>) -> Option<&'static Command> {
 fn arm(session: &mut Session) {
     if session.modes.replies == Replies::SkipNext {
         session.modes.replies = Replies::Skip;
+    }
+}
+
+/// ASKING holds for one command, or for one transaction.
+fn end_asking(id: Option<CommandId>, session: &mut Session) {
+    let goes_on = id == Some(CommandId::Asking) || session.transaction.queue.is_some();
+    if session.modes.asking && !goes_on {
+        session.modes.asking = false;
+        session.set_gates();
     }
 }
 

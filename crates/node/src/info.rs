@@ -179,6 +179,7 @@ impl Node {
         for name in ["pubsub_channels", "pubsub_patterns", "latest_fork_usec", "total_forks"] {
             field(name, &0);
         }
+        field("migrate_cached_sockets", &self.clients.moves.connections());
         field("total_error_replies", &statistics.error_replies);
         field("evicted_clients", &self.clients.evicted);
         field("client_output_buffer_limit_disconnections", &self.clients.overflowed);

@@ -30,6 +30,9 @@ impl Node {
     /// Bytes of a client: runs every complete request in them.
     pub(crate) fn received(&mut self, conn: ConnId, bytes: &[u8], now: Now, out: &mut Out) {
         let Some(mut session) = self.sessions.take(conn) else {
+            if self.clients.moves.owns(conn) {
+                return self.target_said(conn, bytes, now, out);
+            }
             // A connection that is being turned away: what it says does not matter.
             return out.consumed(bytes.len());
         };

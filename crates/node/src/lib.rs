@@ -20,6 +20,7 @@ mod latency;
 mod listening;
 mod lolwut;
 mod memory;
+mod migrate;
 mod node;
 mod persist;
 mod rates;

@@ -6,6 +6,7 @@ use crate::config::{Allowed, Config};
 use crate::execute::{Spec, specs};
 use crate::listening::Listeners;
 use crate::memory::Memory;
+use crate::migrate::Moves;
 use crate::persist::{Exit, Persist};
 use crate::replicate::Replication;
 use crate::slowlog::Slowlog;
@@ -265,6 +266,7 @@ impl Node {
     }
 
     fn turn_end(&mut self, units: u32, now: Now, out: &mut Out) {
+        self.advance_moves(now, out);
         self.go_on(now, out);
         self.start_sync(now, out);
         self.advance_filings(now, out);
@@ -299,6 +301,7 @@ impl Node {
         self.tick_loading(now, out);
         self.tick_incoming(now, out);
         self.tick_pause(now);
+        self.tick_moves(now, out);
         if self.next_cron <= now.mono && !self.clients.switches.no_cron {
             self.cron(now, out);
         }
@@ -307,6 +310,9 @@ impl Node {
     fn closed(&mut self, conn: ConnId, now: Now, out: &mut Out) {
         if self.replication.is_link(conn) {
             return self.link_closed(now, out);
+        }
+        if self.clients.moves.owns(conn) {
+            return self.target_closed(conn, now, out);
         }
         // Whoever gets the connection's number next must not get its answers.
         if let Some(mut session) = self.sessions.close(conn) {
@@ -328,7 +334,8 @@ impl Node {
         let unsafe_now = self.is_misconfigured() || self.lacks_replicas();
         let misconf = if unsafe_now { gate::WRITE } else { 0 };
         let paused = self.clients.pause.is_on();
-        let special = paused || !self.clients.monitors.is_empty();
+        let special =
+            paused || self.clients.moves.holds_back() || !self.clients.monitors.is_empty();
         let special = if special { gate::ALL } else { 0 };
         let open = self.config.process.debug_command == Allowed::Yes;
         let protected = if open { 0 } else { gate::PROTECTED };
@@ -349,6 +356,7 @@ impl Node {
         self.check_backlog(now, out);
         self.heartbeat(now);
         self.check_clients(now, out);
+        self.clients.moves.drop_idle(now.mono, out);
         let traffic = [self.vitals.net_input, self.vitals.net_output];
         let totals = [self.statistics.processed, traffic[0], traffic[1]];
         self.statistics.rates.sample(now.mono, totals);
@@ -406,6 +414,15 @@ impl Machine for Node {
                 self.job_done(ticket, result, now, out);
             }
             Event::Wake => self.wake(now, out),
+            Event::Connected { conn, token, .. } if Moves::owns_token(token) => {
+                self.target_connected(token, conn, now, out);
+            }
+            Event::ConnectFailed { token, why } if Moves::owns_token(token) => {
+                self.target_missed(token, why);
+            }
+            Event::Resolved { token, addresses } if Moves::owns_token(token) => {
+                self.target_resolved(token, addresses, now, out);
+            }
             Event::Connected { conn, token, .. } => self.link_connected(token, conn, now, out),
             Event::ConnectFailed { token, why } => {
                 if let Some(link) = &mut self.replication.link {
@@ -418,7 +435,7 @@ impl Machine for Node {
                 }
             }
             // Whatever waited for room is looked after at the end of the turn.
-            Event::Drained { .. } => {}
+            Event::Drained { conn } => self.target_drained(conn, now, out),
             Event::Mail { letter, .. } => self.mail(letter, now, out),
         }
     }
@@ -432,6 +449,7 @@ impl Machine for Node {
             self.loading_deadline(),
             self.incoming_deadline(),
             self.clients.pause.deadline(),
+            self.clients.moves.deadline(),
             self.replication.failover.deadline(),
             self.persist.leaving.as_ref().map(|leaving| leaving.until),
         ];

@@ -100,6 +100,7 @@ impl Node {
             CommandId::Debug => self.debug(session, args, turn),
             CommandId::Monitor => self.monitor(session, turn),
             CommandId::Wait => self.wait(args, session, turn),
+            CommandId::Migrate => self.migrate(args, session, turn),
             CommandId::Multi
             | CommandId::Exec
             | CommandId::Discard

@@ -5,12 +5,13 @@
 //! of a transaction or nothing.
 
 use crate::admit::Refused;
+use crate::clustering::{Presence, is_change};
 use crate::execute::{Call, Turn};
 use crate::node::Node;
 use front::{Queue, Session, Watching};
-use machine::{Instant, Level, Now};
+use machine::{Level, Now};
 use store::command::Request;
-use wire::command::{Command, CommandId};
+use wire::command::{Command, CommandId, flag};
 use wire::reply::Reply;
 use wire::slot::slot;
 
@@ -94,9 +95,11 @@ impl Node {
     }
 
     /// Whether the queued requests may still run here: all their keys in one slot, and that ours.
-    pub(crate) fn route_queue(&self, session: &Session, now: Instant) -> Result<(), Refused> {
+    pub(crate) fn route_queue(&self, session: &Session, now: Now) -> Result<(), Refused> {
         let Some(queue) = &session.transaction.queue else { return Ok(()) };
         let mut common = None;
+        let mut presence = Presence::default();
+        let mut open = None;
         for index in 0..queue.requests.len() {
             let (row, args, _) = queue.requests.get(index);
             let Some(slot) = self.slot_of(row, &args)? else { continue };
@@ -104,9 +107,17 @@ impl Node {
                 return Err(Refused::cross_slot());
             }
             common = Some(slot);
-            self.route(row, &args, slot, session, now)?;
+            if self.is_open(slot) {
+                self.look_for(row, &args, now, &mut presence);
+                // One that writes speaks for all.
+                if open.is_none() || row.flags.has(flag::WRITE) {
+                    open = Some((row, slot));
+                }
+            } else {
+                self.route(row, &args, slot, session, now)?;
+            }
         }
-        Ok(())
+        open.map_or(Ok(()), |(row, slot)| self.route_open(row, slot, &presence, session, now))
     }
 
     fn exec(&mut self, session: &mut Session, turn: &mut Turn<'_>) {
@@ -122,6 +133,9 @@ impl Node {
             return reply.null_array();
         }
         let count = queue.requests.len();
+        if count > 0 && (0..count).all(|index| is_change(queue.requests.get(index).0.id)) {
+            return self.ask_cluster_all(&queue, session, turn.out);
+        }
         reply.array(count);
         let began = turn.ticks;
         session.transaction.running = Some(count);
@@ -195,7 +209,7 @@ impl Node {
     }
 
     /// Whether a key is there and has not expired.
-    fn is_live(&self, db: u32, key: &[u8], now: Now) -> bool {
+    pub(crate) fn is_live(&self, db: u32, key: &[u8], now: Now) -> bool {
         let entry = self.data.keyspace.find(db, key);
         entry.is_some_and(|entry| entry.expires().is_none_or(|at| at >= now.wall.millis()))
     }

@@ -50,6 +50,7 @@ const FAST: &[&str] = &[
     "unit/latency-monitor",
     "unit/shutdown",
     "unit/wait",
+    "unit/cluster/misc",
 ];
 const SLOW: &[&str] = &[
     "unit/expire",
@@ -71,6 +72,7 @@ const SLOW: &[&str] = &[
     "integration/block-repl",
     "integration/failover",
     "integration/logging",
+    "unit/cluster/links",
 ];
 
 /// Runs the files and compares with the exceptions.

@@ -1,6 +1,7 @@
 //! The control plane on virtual time: three primaries and three replicas, and what befalls them.
 
 mod checkers;
+mod moving;
 mod real;
 mod rig;
 mod scenarios;

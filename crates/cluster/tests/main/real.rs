@@ -1,6 +1,6 @@
 //! A real redis-server in one cluster with us, on real sockets. Left out where there is none.
 
-use cluster::mail::{ToCluster, ToNode};
+use cluster::mail::{Held, ToCluster, ToNode};
 use cluster::{Cluster, Config, Setup, Topology};
 use machine::{Address, Event, Instant, Machine, Now, Out, Span};
 use shell::{Driver, Options, Post};
@@ -53,7 +53,8 @@ impl Both {
         }
         for words in shared.commands.drain(..) {
             let words = words.into_iter().map(|word| word.as_bytes().to_vec()).collect();
-            out.mail(SELF, Box::new(ToCluster::Command { number: 1, words, empty: true }));
+            let held = Held { nothing: true, in_slot: 0 };
+            out.mail(SELF, Box::new(ToCluster::Command { number: 1, words, held }));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A data plane without data: it answers the control plane and remembers what it was told.
 
-use cluster::mail::{ToCluster, ToNode};
+use cluster::mail::{Held, ToCluster, ToNode};
 use cluster::topology::{Lease, Topology};
 use machine::{Address, Event, Instant, Machine, Now, Out, Span};
 use std::cell::RefCell;
@@ -19,6 +19,8 @@ pub(crate) struct Seen {
     pub(crate) freezes: usize,
     pub(crate) following: Option<String>,
     pub(crate) offset: u64,
+    /// How many keys it says it holds in the slot that is asked about.
+    pub(crate) keys: u64,
     /// Its life began; nothing of the last one counts.
     pub(crate) lives: usize,
 }
@@ -66,7 +68,8 @@ impl Stub {
         out.mail(self.cluster, Box::new(state));
         while let Some(words) = seen.commands.pop_front() {
             let words = words.into_iter().map(String::into_bytes).collect();
-            let letter = ToCluster::Command { number: 1, words, empty: true };
+            let held = Held { nothing: true, in_slot: seen.keys };
+            let letter = ToCluster::Command { number: 1, words, held };
             out.mail(self.cluster, Box::new(letter));
         }
     }

@@ -12,6 +12,7 @@ pub(crate) use pause::hold;
 
 use crate::debug::Switches;
 use crate::execute::Turn;
+use crate::migrate::Moves;
 use crate::node::Node;
 use front::{Awaited, Figures, Filter, Kind, Requests, Session, describe};
 use machine::{ConnId, Instant, Out};
@@ -27,6 +28,8 @@ pub(crate) struct Clients {
     pub(crate) pause: pause::Pause,
     /// Requests that wait for the end of the pause.
     postponed: Vec<(ConnId, Requests)>,
+    /// Keys on their way to other servers, and requests that wait for their arrival.
+    pub(crate) moves: Moves,
     /// Lists of clients that are being made.
     listings: VecDeque<listing::Listing>,
     /// Those that are shown every command.
@@ -47,6 +50,7 @@ impl Clients {
     /// A client is gone.
     pub(crate) fn forget(&mut self, conn: ConnId) {
         self.postponed.retain(|(postponed, _)| *postponed != conn);
+        self.moves.forget(conn);
         self.listings.retain(|listing| !listing.is_of(conn));
         self.monitors.retain(|monitor| *monitor != conn);
         self.over.remove(&conn);
@@ -78,7 +82,7 @@ impl Node {
         let replicas = replicas.filter(|(_, r)| r.stage != Stage::Introduced).count();
         let mut census = Census {
             connected: self.sessions.len().saturating_sub(replicas).max(1),
-            blocked: waits.len() + self.clients.postponed.len(),
+            blocked: waits.len() + self.clients.postponed.len() + self.clients.moves.waiting(),
             timed: waits.iter().filter(|wait| wait.has_deadline()).count(),
             ..Census::default()
         };

@@ -77,6 +77,7 @@ fn is_secret(id: CommandId, index: usize, args: &[&[u8]]) -> bool {
     match id {
         CommandId::Auth => index > 0,
         CommandId::Hello => follows_auth(1) || follows_auth(2),
+        CommandId::Migrate => crate::migrate::is_secret(index, args),
         _ => false,
     }
 }

@@ -3,7 +3,7 @@
 use crate::execute::{Call, Turn};
 use crate::node::Node;
 use front::{Awaited, Kind, Requests, Session, gate};
-use machine::{Instant, Now, Out, Span};
+use machine::{ConnId, Instant, Now, Out, Span};
 use wire::command::{Command, CommandId, flag};
 use wire::number;
 use wire::reply::Reply;
@@ -134,6 +134,9 @@ impl Node {
         session: &mut Session,
         call: &Call<'_>,
     ) -> bool {
+        if self.awaits_move(row, session, call) {
+            return true;
+        }
         if !self.clients.pause.is_on() || self.kind(session.conn) == Kind::Replica {
             return false;
         }
@@ -158,19 +161,31 @@ impl Node {
         }
         self.resume_link(out);
         for (conn, requests) in std::mem::take(&mut self.clients.postponed) {
-            let Some(mut session) = self.sessions.take(conn) else { continue };
-            session.waiting.end(Awaited::Pause);
-            let mut buffer = out.take_reply(conn);
-            let before = buffer.len();
-            let ticks = out.ticks();
-            let stamp = self.stamp(now);
-            let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
-            let (row, args, bodies) = requests.get(0);
-            self.execute_kept(Some(row), &mut session, &args, bodies, &mut turn);
-            if !session.waiting.is_on() {
-                out.act(machine::Action::ResumeReads { conn });
-            }
-            self.hand_over(session, buffer, before, out);
+            self.run_kept(conn, Awaited::Pause, &requests, now, out);
         }
+    }
+
+    /// Runs a request that was held back, and lets its client go on.
+    pub(crate) fn run_kept(
+        &mut self,
+        conn: ConnId,
+        awaited: Awaited,
+        requests: &Requests,
+        now: Now,
+        out: &mut Out,
+    ) {
+        let Some(mut session) = self.sessions.take(conn) else { return };
+        session.waiting.end(awaited);
+        let mut buffer = out.take_reply(conn);
+        let before = buffer.len();
+        let ticks = out.ticks();
+        let stamp = self.stamp(now);
+        let mut turn = Turn { now, out, buffer: &mut buffer, ticks, stamp };
+        let (row, args, bodies) = requests.get(0);
+        self.execute_kept(Some(row), &mut session, &args, bodies, &mut turn);
+        if !session.waiting.is_on() {
+            out.act(machine::Action::ResumeReads { conn });
+        }
+        self.hand_over(session, buffer, before, out);
     }
 }

@@ -9,8 +9,31 @@ use front::Session;
 use store::keyspace::Place;
 use wire::command::CommandId;
 use wire::number;
-use wire::reply::Reply;
+use wire::reply::{Protocol, Reply};
 use wire::slot::{SLOTS, slot};
+
+/// Whether a subcommand is one that changes the cluster: the control plane does it. A transaction
+/// of such alone goes there as a whole, as `redis-cli --cluster fix` wants it; among others they
+/// are refused, since their replies would come too late for their places.
+pub(crate) fn is_change(id: CommandId) -> bool {
+    matches!(
+        id,
+        CommandId::ClusterAddslots
+            | CommandId::ClusterAddslotsrange
+            | CommandId::ClusterBumpepoch
+            | CommandId::ClusterDelslots
+            | CommandId::ClusterDelslotsrange
+            | CommandId::ClusterFailover
+            | CommandId::ClusterFlushslots
+            | CommandId::ClusterForget
+            | CommandId::ClusterMeet
+            | CommandId::ClusterReplicate
+            | CommandId::ClusterReset
+            | CommandId::ClusterSaveconfig
+            | CommandId::ClusterSetConfigEpoch
+            | CommandId::ClusterSetslot
+    )
+}
 
 impl Node {
     /// Runs a CLUSTER subcommand.
@@ -49,16 +72,19 @@ impl Node {
             CommandId::ClusterReplicas | CommandId::ClusterSlaves => {
                 replicas(&topology, args[2], &mut reply);
             }
-            // The control plane's answer would come too late for its place among the replies.
             _ if session.transaction.running.is_some() => {
                 reply.error("ERR Command not allowed inside a transaction");
+            }
+            CommandId::ClusterLinks => {
+                let version = if session.protocol == Protocol::Resp3 { "3" } else { "2" };
+                self.ask_cluster(&[b"cluster", b"links", version.as_bytes()], session, turn.out);
             }
             CommandId::ClusterHelp => drop(front::command(id, args, &mut reply)),
             _ => self.ask_cluster(args, session, turn.out),
         }
     }
 
-    fn keys_in(&self, slot: u16) -> usize {
+    pub(super) fn keys_in(&self, slot: u16) -> usize {
         self.data.keyspace.table(Place::new(0, slot)).map_or(0, |table| table.len())
     }
 
@@ -84,7 +110,7 @@ impl Node {
     }
 }
 
-fn slot_number(word: &[u8]) -> Option<u16> {
+pub(super) fn slot_number(word: &[u8]) -> Option<u16> {
     let slot = number::parse_i64(word)?;
     u16::try_from(slot).ok().filter(|slot| usize::from(*slot) < SLOTS)
 }

@@ -1,17 +1,19 @@
 //! The data plane's end of the mail with the control plane.
 
 use super::Clustering;
+use super::command::slot_number;
 use crate::clients::pause::hold;
 use crate::config;
 use crate::node::Node;
-use cluster::mail::{ToCluster, ToNode};
-use front::{Awaited, Session};
+use cluster::mail::{Held, ToCluster, ToNode};
+use front::{Awaited, Queue, Session};
 use machine::{Action, ConnId, Letter, Level, Now, Out, Span};
 use replication::Target;
 
-/// How long writers wait for the lease of a primary that has just taken over; without that they
-/// would be told in every failover that the cluster is down.
-const LEASE_COMES: Span = Span::millis(1000);
+/// How long writers wait for the lease of a primary that has just taken over, or begins to serve;
+/// without that they would be told in every failover that the cluster is down, and at the start
+/// that it is although CLUSTER INFO says it is not.
+const LEASE_COMES: Span = Span::millis(3000);
 /// A turn that took longer than this is looked at again before its replies leave.
 const LONG_TURN: Span = Span::millis(100);
 
@@ -23,7 +25,11 @@ impl Node {
         match *message {
             ToNode::Topology(topology) => {
                 let generation = topology.generation;
+                let began = topology.serves() && !clustering.serves();
                 clustering.topology = Some(topology);
+                if began && !clustering.lease.allows(now.mono) {
+                    self.clients.pause.await_lease(now.mono + LEASE_COMES);
+                }
                 clustering.tell(ToCluster::Applied { generation }, out);
             }
             ToNode::Lease(lease) => {
@@ -147,17 +153,52 @@ impl Node {
 
     /// Hands a changing CLUSTER command to the control plane; the client waits.
     pub(crate) fn ask_cluster(&mut self, args: &[&[u8]], session: &mut Session, out: &mut Out) {
-        let empty = self.data.keyspace.is_empty();
-        let Some(clustering) = &mut self.clustering else { return };
+        let Some(number) = self.new_question(session) else { return };
+        let held = self.held_for(number, args);
+        let words = words(args);
+        if let Some(clustering) = &self.clustering {
+            clustering.tell(ToCluster::Command { number, words, held }, out);
+        }
+        self.close_gates();
+    }
+
+    /// The same with all commands of a transaction.
+    pub(crate) fn ask_cluster_all(&mut self, queue: &Queue, session: &mut Session, out: &mut Out) {
+        let Some(number) = self.new_question(session) else { return };
+        let mut commands = Vec::new();
+        for index in 0..queue.requests.len() {
+            let (_, args, _) = queue.requests.get(index);
+            commands.push((words(&args), self.held_for(number, &args)));
+        }
+        if let Some(clustering) = &self.clustering {
+            clustering.tell(ToCluster::Transaction { number, commands }, out);
+        }
+        self.close_gates();
+    }
+
+    fn new_question(&mut self, session: &mut Session) -> Option<u64> {
+        let clustering = self.clustering.as_mut()?;
         clustering.numbers += 1;
-        let number = clustering.numbers;
-        clustering.asked.push((number, session.conn));
+        clustering.asked.push((clustering.numbers, session.conn));
         session.waiting.begin(Awaited::Cluster);
-        let words = args[1..].iter().map(|word| word.to_vec()).collect();
-        clustering.tell(ToCluster::Command { number, words, empty }, out);
+        Some(clustering.numbers)
+    }
+
+    /// What the control plane has to know of our data for a command. What it depends on does not
+    /// change until the answer.
+    fn held_for(&mut self, number: u64, args: &[&[u8]]) -> Held {
+        let slot = assigned_slot(args);
+        if let Some(slot) = slot {
+            self.clients.moves.close_slot(number, slot);
+        }
+        Held {
+            nothing: self.data.keyspace.is_empty(),
+            in_slot: slot.map_or(0, |slot| self.keys_in(slot) as u64),
+        }
     }
 
     fn answer_asked(&mut self, number: u64, reply: &[u8], out: &mut Out) {
+        self.clients.moves.open_slot(number);
         let Some(clustering) = &mut self.clustering else { return };
         let Some(at) = clustering.asked.iter().position(|(n, _)| *n == number) else { return };
         let (_, conn) = clustering.asked.swap_remove(at);
@@ -191,6 +232,18 @@ impl Node {
             clustering.writers.clear();
         }
     }
+}
+
+/// The words after CLUSTER.
+fn words(args: &[&[u8]]) -> Vec<Vec<u8>> {
+    args[1..].iter().map(|word| word.to_vec()).collect()
+}
+
+/// The slot that a command wants to give an owner, if it is such a command.
+fn assigned_slot(args: &[&[u8]]) -> Option<u16> {
+    let [_, name, slot, how, _] = args else { return None };
+    let is = name.eq_ignore_ascii_case(b"setslot") && how.eq_ignore_ascii_case(b"node");
+    slot_number(slot).filter(|_| is)
 }
 
 impl Clustering {

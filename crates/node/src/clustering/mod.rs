@@ -8,6 +8,9 @@ mod mail;
 mod nodes;
 mod route;
 
+pub(crate) use command::is_change;
+pub(crate) use route::Presence;
+
 use cluster::Topology;
 use cluster::topology::Lease;
 use machine::{Address, ConnId};
@@ -35,6 +38,11 @@ impl Clustering {
     /// Nobody may copy our data: we do not know whether it is still the shard's.
     pub(crate) fn is_hollow(&self) -> bool {
         self.topology.as_ref().is_none_or(|topology| topology.hollow)
+    }
+
+    /// Whether we serve slots of our own.
+    fn serves(&self) -> bool {
+        self.topology.as_ref().is_some_and(|topology| topology.serves())
     }
 
     pub(crate) fn new(address: Address) -> Self {

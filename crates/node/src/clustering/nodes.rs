@@ -32,6 +32,9 @@ pub(super) fn line(topology: &Topology, node: &NodeView) -> String {
         let _ =
             if first == last { write!(text, " {first}") } else { write!(text, " {first}-{last}") };
     }
+    if let Some(moving) = topology.moving.as_ref().filter(|_| node.myself) {
+        let _ = write!(text, "{moving}");
+    }
     text
 }
 
@@ -70,8 +73,10 @@ pub(super) fn slots(topology: &Topology, prefer: &str, reply: &mut Reply<'_>) {
     reply.array(runs.len());
     for (first, last, owner) in runs {
         let owner = &topology.nodes[usize::from(owner)];
-        let replicas: Vec<&NodeView> =
+        let mut replicas: Vec<&NodeView> =
             topology.replicas(owner.id).filter(|replica| !replica.fail).collect();
+        // Every node says the same, whichever of them it is itself.
+        replicas.sort_by_key(|replica| replica.id);
         reply.array(3 + replicas.len());
         reply.integer(i64::from(first));
         reply.integer(i64::from(last));

@@ -6,6 +6,7 @@ mod deployment;
 mod faults;
 mod handover;
 mod memory;
+mod migrate;
 mod pressure;
 mod restarts;
 mod swarm;

@@ -7,11 +7,9 @@ use crate::command::flag::{ADMIN, FAST, LOADING, NO_ASYNC_LOADING, NONE, NOSCRIP
 use crate::command::row::command;
 
 pub(super) const ROWS: [Command; 32] = [
-    command(Id::Asking, "asking", 1, FAST, IN_CONNECTION).about(
-        "3.0.0",
-        "O(1)",
-        "Lets the next command in while its slot is imported.",
-    ),
+    command(Id::Asking, "asking", 1, FAST, IN_CONNECTION)
+        .about("3.0.0", "O(1)", "Lets the next command in while its slot is imported.")
+        .built(),
     command(Id::Cluster, "cluster", -2, NONE, NONE)
         .about("3.0.0", "", "Commands about the cluster.")
         .built()
@@ -107,6 +105,7 @@ pub(super) const ROWS: [Command; 32] = [
         .within(Id::Cluster),
     command(Id::ClusterLinks, "links", 2, STALE, NONE)
         .about("7.0.0", "O(N)", "Lists the links to the other nodes.")
+        .built()
         .within(Id::Cluster)
         .tips(&["nondeterministic_output"]),
     command(Id::ClusterMeet, "meet", -4, NO_ASYNC_LOADING | ADMIN | STALE, NONE)
@@ -156,6 +155,7 @@ pub(super) const ROWS: [Command; 32] = [
     .within(Id::Cluster),
     command(Id::ClusterSetslot, "setslot", -4, NO_ASYNC_LOADING | ADMIN | STALE, NONE)
         .about("3.0.0", "O(1)", "Moves a slot from hand to hand.")
+        .built()
         .within(Id::Cluster),
     command(Id::ClusterShards, "shards", 2, LOADING | STALE, NONE)
         .about("7.0.0", "O(N)", "Describes the shards and their nodes.")

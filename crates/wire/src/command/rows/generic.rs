@@ -53,6 +53,7 @@ pub(super) const ROWS: [Command; 34] = [
         .tips(&["request_policy:all_shards", "nondeterministic_output_order"]),
     command(Id::Migrate, "migrate", -6, WRITE, IN_KEYSPACE | IN_DANGEROUS)
         .about("2.6.0", "", "Moves keys to another server.")
+        .built()
         .keys(&[
             KeySpec {
                 begin: Begin::Index(3),
