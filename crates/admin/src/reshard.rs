@@ -7,8 +7,8 @@ pub type Move<'n> = (u16, &'n Node);
 
 /// Chooses `count` slots from `sources`: each gives in proportion to what it has, its lowest slots
 /// first. What rounding down leaves out is taken from the largest. With two sources that is what
-/// Redis's tools do; with more, theirs only round the largest share up, and may move fewer than were
-/// asked for.
+/// Redis's tools do; with more, theirs only round the largest share up, and may move fewer than
+/// were asked for.
 pub fn plan<'n>(sources: &[&'n Node], count: usize) -> Vec<Move<'n>> {
     let mut sorted: Vec<&Node> = sources.to_vec();
     sorted.sort_by_key(|node| std::cmp::Reverse(node.slots.len()));
