@@ -56,9 +56,6 @@ impl Plan {
 
     /// Each primary takes its replicas from other hosts if it can; what is left over goes round.
     fn give_out(&mut self, mut rest: Vec<Address>, replicas: usize) {
-        if rest.len() > 1 {
-            rest.rotate_left(1);
-        }
         let count = self.primaries.len();
         let turns = (0..count).flat_map(|index| std::iter::repeat_n(index, replicas));
         for index in turns.chain((0..count).cycle().take(self.extra)) {
@@ -198,6 +195,10 @@ mod tests {
         let plan = Plan::new(&[&nodes[..], &[("a".into(), 6), ("a".into(), 7)]].concat(), 1);
         let plan = plan.unwrap();
         assert_eq!((plan.primaries.len(), plan.replicas.len(), plan.extra), (3, 4, 1));
+        // In the order in which they were named, as the tutorials show it.
+        let pairs: Vec<_> =
+            plan.replicas.iter().map(|((_, port), index)| (*port, *index)).collect();
+        assert_eq!(pairs, [(4, 0), (5, 1), (6, 2), (7, 0)]);
         assert!(plan.warnings()[0].contains("same host as their master"));
         assert_eq!(plan.primaries.last().map(|(_, slots)| slots.1), Some(16383));
     }

@@ -89,6 +89,7 @@ mod tests {
         for at in [0, 1] {
             assert!(steps.contains(&Step::say(&picture.members[at].node, &forget)));
         }
+        assert!(!steps.contains(&Step::say(&picture.members[2].node, &forget)));
         let reset = Step::say(&picture.members[2].node, "CLUSTER RESET SOFT");
         assert_eq!(steps.last(), Some(&reset));
     }

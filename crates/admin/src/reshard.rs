@@ -5,22 +5,22 @@ use crate::{Node, Picture};
 /// A slot and the one that gives it.
 pub type Move<'n> = (u16, &'n Node);
 
-/// Chooses `count` slots from `sources`: each gives in proportion to what it has, the largest
-/// rounding up and the others down, as Redis's tools do; its lowest slots go first. What rounding
-/// leaves out is taken from the largest, so that as many move as were asked for, if there are so
-/// many.
+/// Chooses `count` slots from `sources`: each gives in proportion to what it has, its lowest slots
+/// first. What rounding down leaves out is taken from the largest. With two sources that is what
+/// Redis's tools do; with more, theirs only round the largest share up, and may move fewer than
+/// were asked for.
 pub fn plan<'n>(sources: &[&'n Node], count: usize) -> Vec<Move<'n>> {
     let mut sorted: Vec<&Node> = sources.to_vec();
     sorted.sort_by_key(|node| std::cmp::Reverse(node.slots.len()));
     let total: usize = sorted.iter().map(|node| node.slots.len()).sum();
     let mut left = count.min(total);
     let mut shares: Vec<usize> = Vec::new();
-    for (i, node) in sorted.iter().enumerate() {
+    for node in &sorted {
         // In the precision that Redis's tools use: where the limit is near, it decides.
         let exact = count as f32 / total as f32 * node.slots.len() as f32;
-        let share = if i == 0 { exact.ceil() } else { exact.floor() };
-        shares.push((share as usize).min(node.slots.len()).min(left));
-        left -= shares[i];
+        let share = (exact as usize).min(node.slots.len()).min(left);
+        shares.push(share);
+        left -= share;
     }
     for (share, node) in shares.iter_mut().zip(&sorted) {
         let more = left.min(node.slots.len() - *share);

@@ -27,7 +27,7 @@ impl Cluster {
             let queued = out.queued(conn);
             let direction = if from { "$4\r\nfrom" } else { "$2\r\nto" };
             let events = if queued > 0 { "$2\r\nrw" } else { "$1\r\nr" };
-            let created = link.created.millis();
+            let created = link.since.millis();
             text += &format!(
                 "\r\n{map}\r\n$9\r\ndirection\r\n{direction}\r\n$4\r\nnode\r\n$40\r\n{id}\r\n\
                  $11\r\ncreate-time\r\n:{created}\r\n$6\r\nevents\r\n{events}\r\n\

@@ -185,7 +185,12 @@ impl Settings {
         if failed.is_empty() {
             return Ok(());
         }
-        Err(format!("not started: {}; see their logs", failed.join(", ")))
+        let last = |port: &String| {
+            let log = fs::read_to_string(format!("{port}.log")).unwrap_or_default();
+            format!("\n{port}.log: {}", log.lines().last().unwrap_or("it is empty"))
+        };
+        let lines: String = failed.iter().map(last).collect();
+        Err(format!("not started: {}{lines}", failed.join(", ")))
     }
 
     fn create(&self, yes: bool) -> bool {

@@ -153,7 +153,31 @@ fn slots_move_and_nodes_come_and_go() {
 
 #[test]
 fn what_was_interrupted_is_refused_and_fixed() {
-    let nodes = Nodes::cluster(Program::Redis, 3);
+    interrupted(&Nodes::cluster(Program::Redis, 3));
+}
+
+#[test]
+fn our_nodes_give_and_take_slots_as_well() {
+    let nodes = Nodes::cluster(Program::Holdfast, 4);
+    interrupted(&nodes);
+    let (seed, first, new) = (nodes.at(1), nodes.id(0), nodes.id(3));
+    nodes.fill(300);
+    let all = nodes.keys(&[0, 1, 2]);
+    let reshard = |to: &str| format!("reshard --from all --to {to} --slots 20 --yes {seed}");
+    nodes.expect(0, &reshard(&first), "Ready to move 20 slots.");
+    nodes.expect(0, &format!("add-node {} {seed}", nodes.at(3)), "[OK] New node added correctly.");
+    nodes.expect(0, &reshard(&new), "Ready to move 20 slots.");
+    nodes.expect(0, &format!("check {seed}"), "(20 slots)");
+    assert_eq!(nodes.keys(&[0, 1, 2, 3]), all);
+    let remove = format!("del-node {seed} {new}");
+    nodes.expect(1, &remove, "is not empty! Reshard data away and try again.");
+    let back = format!("reshard --from {new} --to {first} --slots 20 --yes {seed}");
+    nodes.expect(0, &back, "Ready to move 20 slots.");
+    nodes.expect(0, &remove, ">>> Sending CLUSTER RESET SOFT to the deleted node.");
+    assert_eq!(nodes.keys(&[0, 1, 2]), all);
+}
+
+fn interrupted(nodes: &Nodes) {
     let (seed, a, c) = (nodes.at(0), nodes.id(0), nodes.id(2));
     // Slot 12182 is the third's.
     for key in ["{foo}1", "{foo}2", "{foo}3"] {

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::pty::Pty;
-use super::stage::{Stage, covered};
+use super::stage::{PORTS, Stage, covered, until};
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
@@ -34,6 +34,12 @@ fn run(stage: &mut Stage) -> Result<()> {
 
     let mut program = example(stage, &["127.0.0.1:7999", both[1]])?;
     program.expect(&format!("{}\r\n{}\r\n", last + 1, last + 2))?;
+    // A replica that has no data yet cannot take over.
+    for port in PORTS {
+        until("replicas follow", || {
+            Ok(!stage.say(port, "info replication")?.contains("master_link_status:down"))
+        })?;
+    }
     stage.end(7002)?;
     program.expect("error ")?;
     // It goes on, each number in its turn, once the replica has taken over.

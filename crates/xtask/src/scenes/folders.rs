@@ -61,7 +61,8 @@ fn play(stage: &mut Stage, first: u16) -> Result<()> {
     ensure!(said == starting, "{said}");
     for port in first..=last {
         for name in [format!("nodes-{port}.conf"), format!("{port}.log")] {
-            ensure!(stage.path("here").join(&name).exists(), "no {name}");
+            let file = stage.path("here").join(&name);
+            until(&format!("{name} is there"), || Ok(file.exists()))?;
         }
     }
     let mut shell = stage.shell()?;

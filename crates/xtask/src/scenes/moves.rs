@@ -44,7 +44,7 @@ fn load(stage: &Stage) -> Result<(Pty, Pty)> {
     let mut example = Command::new(&stage.ours);
     example.args(["example", "127.0.0.1:7000", "127.0.0.1:7001", "--no-sleep"]);
     let mut check = Command::new(&stage.ours);
-    check.args(["check", "127.0.0.1", "7000", "--json", "--duration", "55"]);
+    check.args(["check", "127.0.0.1", "7000", "--json", "--duration", "170"]);
     Ok((Pty::spawn(example)?, Pty::spawn(check)?))
 }
 
