@@ -116,6 +116,7 @@ fn cluster_test(stage: &mut Stage) -> Result<()> {
         Ok(text[at + begin.len()..].chars().take(40).collect())
     };
     for port in PORTS {
+        until("it says who it is", || Ok(stage.log(port)?.contains(new)))?;
         let id = id(&stage.log(port)?, new)?;
         ensure!(id.chars().all(|c| c.is_ascii_hexdigit()) && id.len() == 40, "{id}");
         ensure!(stage.say(port, "cluster myid")? == id, "it says another id");
@@ -124,6 +125,7 @@ fn cluster_test(stage: &mut Stage) -> Result<()> {
     stage.say(7003, "shutdown nosave")?;
     stage.end(7003)?;
     stage.serve_with(stage.side, 7003, Some("./redis.conf"), &[])?;
+    until("it says who it is", || Ok(stage.log(7003)?.contains(old)))?;
     ensure!(id(&stage.log(7003)?, old)? == before, "it has another id after a restart");
     if stage.side == Side::Ours {
         ensure!(stage.say(7003, "cluster myid")? == before, "it says another id");

@@ -107,6 +107,9 @@ fn create(stage: &mut Stage) -> Result<()> {
     ensure!(warning || stage.side == Side::Real, "no warning about the majority: {plan}");
     stage.fact("warning", warning.to_string());
 
+    until("replicas are known", || {
+        Ok(stage.say(6379, "cluster nodes")?.matches("slave ").count() == 3)
+    })?;
     let nodes = stage.say(6379, "cluster nodes")?;
     let words: Vec<Vec<&str>> = nodes.lines().map(|line| line.split(' ').collect()).collect();
     let address = |words: &[&str]| words[1].split('@').next().unwrap_or_default().to_string();

@@ -1,7 +1,7 @@
 //! R26, R27, R28: nodes join a cluster and leave it.
 
 use super::Scene;
-use super::stage::{Side, Stage, until};
+use super::stage::{PORTS, Side, Stage, until};
 use anyhow::{Result, ensure};
 
 pub(crate) const ADD: Scene =
@@ -94,6 +94,9 @@ fn replica(stage: &mut Stage) -> Result<()> {
 
 fn remove(stage: &mut Stage) -> Result<()> {
     stage.cluster()?;
+    for port in PORTS {
+        until("all know all", || Ok(stage.say(port, "cluster nodes")?.lines().count() == 6))?;
+    }
     let replica = stage.say(7003, "cluster myid")?;
     let primary = stage.say(7001, "cluster myid")?;
     let remove = |id: &str| format!("del-node 127.0.0.1:7000 {id}");
