@@ -266,7 +266,7 @@ impl Cluster {
         }
         if self.members.me_mut().become_primary() {
             self.picture.followed = None;
-            self.tell(crate::mail::ToNode::Promote, out);
+            self.tell(crate::mail::ToNode::Leave, out);
         }
         self.slots.open.clear();
         for slot in 0..SLOTS as u16 {

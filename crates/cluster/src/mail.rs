@@ -47,6 +47,9 @@ pub enum ToNode {
     },
     /// Stop replicating: we are a primary.
     Promote,
+    /// We have left the cluster as a replica: stop replicating, and drop the data, which is our
+    /// former primary's.
+    Leave,
     /// The answer to [`ToCluster::Command`], RESP-encoded (protocol 2 and 3 agree on it, but for
     /// LINKS, whose second word is the version of the protocol).
     Reply {

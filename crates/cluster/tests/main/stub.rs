@@ -108,7 +108,7 @@ impl Stub {
                 self.frozen = false;
                 seen.following = Some(id.to_string());
             }
-            ToNode::Promote => {
+            ToNode::Promote | ToNode::Leave => {
                 self.frozen = false;
                 seen.following = None;
                 seen.promotions += 1;

@@ -197,6 +197,20 @@ fn shards_are_handed_over_and_nobody_notices() {
     }
 }
 
+/// Its data is its former primary's: otherwise no cluster would take it in again.
+#[test]
+fn a_replica_that_leaves_forgets_its_keys() {
+    let up = Up::start();
+    let replica = up.replica_of(0);
+    // In the slots of the first primary.
+    assert_eq!(up.say(0, &["set", "hello", "1"]).trim(), "OK");
+    up.wait("its copy", |up| up.say(replica, &["dbsize"]).contains('1'));
+    assert_eq!(up.say(replica, &["cluster", "reset"]).trim(), "OK");
+    assert_eq!(up.say(replica, &["dbsize"]).trim(), "0");
+    assert!(up.say(replica, &["role"]).starts_with("master"));
+    assert_eq!(up.say(0, &["get", "hello"]).trim(), "1");
+}
+
 #[test]
 fn a_replica_says_where_to_write() {
     let up = Up::start();

@@ -72,6 +72,12 @@ impl Node {
                 self.promote(now, out);
                 self.tell_state(now, out);
             }
+            ToNode::Leave => {
+                self.thaw(out);
+                self.promote(now, out);
+                self.drop_all_keys();
+                self.tell_state(now, out);
+            }
             ToNode::Reply { number, reply } => self.answer_asked(number, &reply, out),
         }
         self.close_gates();
@@ -118,6 +124,13 @@ impl Node {
         let heard = self.replication.chores.fresh.filter(|_| !link.is_following());
         let since = if link.is_following() { Some(link.heard()) } else { heard };
         since.map(|since| now.mono.since(since).as_millis())
+    }
+
+    /// Drops all data, as FLUSHALL does, replicas' too.
+    fn drop_all_keys(&mut self) {
+        (0..self.data.keyspace.databases()).for_each(|db| self.data.keyspace.clear(db));
+        self.data.effects.command(1, &[b"FLUSHALL"]);
+        self.commit(0, &[], b"");
     }
 
     /// Tells the control plane how replication stands.
