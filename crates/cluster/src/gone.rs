@@ -131,7 +131,7 @@ impl Cluster {
                 self.conclude(now, key, out);
             } else if settled {
                 self.probe(key, Probe::Clients, out);
-            } else if !self.links.is_probed(key) {
+            } else if member.conn().is_none() && !self.links.is_probed(key) {
                 self.probe(key, Probe::Bus, out);
             }
         }

@@ -41,13 +41,6 @@ pub(crate) struct Link {
     complained: bool,
 }
 
-impl Link {
-    /// Whether they called us and have not said who they are.
-    fn is_silent(&self) -> bool {
-        self.to.is_none() && self.from.is_none()
-    }
-}
-
 /// Which port of a member is called to see whether its process is gone.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Probe {
@@ -148,7 +141,8 @@ impl Cluster {
         if listener != LISTENER {
             return;
         }
-        if self.links.open.values().filter(|link| link.is_silent()).count() >= STRANGERS {
+        let strangers = self.links.open.keys().filter(|conn| self.is_stranger(**conn)).count();
+        if strangers >= STRANGERS {
             return out.close(conn);
         }
         self.links.open.insert(conn, link(now, None, peer));
@@ -164,9 +158,10 @@ impl Cluster {
     /// Closes connections over which nothing sensible has come for too long.
     pub(crate) fn dismiss_silent(&mut self, now: Now, out: &mut Out) {
         let patience = self.config.timeout().max(Span::millis(1000));
-        let silent = |link: &Link| link.is_silent() && now.mono.since(link.stands) > patience;
+        let old = |link: &Link| now.mono.since(link.stands) > patience;
+        let silent = |(conn, link): &(&ConnId, &Link)| old(link) && self.is_stranger(**conn);
         let conns: Vec<ConnId> =
-            self.links.open.iter().filter(|(_, link)| silent(link)).map(|(c, _)| *c).collect();
+            self.links.open.iter().filter(silent).map(|(conn, _)| *conn).collect();
         for conn in conns {
             self.links.open.remove(&conn);
             out.close(conn);

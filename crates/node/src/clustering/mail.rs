@@ -52,7 +52,13 @@ impl Node {
                 let offset = self.replication.end();
                 clustering.tell(ToCluster::PausedAt { offset }, out);
             }
-            ToNode::ResumeWrites => self.clients.pause.hold(hold::MANUAL, false),
+            ToNode::ResumeWrites => {
+                // A primary that nobody replaced has to ask for its lease anew.
+                if self.replication.link.is_none() && !clustering.lease.allows(now.mono) {
+                    self.clients.pause.await_lease(now.mono + LEASE_COMES);
+                }
+                self.clients.pause.hold(hold::MANUAL, false);
+            }
             ToNode::Tell => self.tell_state(now, out),
             ToNode::Follow { ip, port, .. } => {
                 self.clients.pause.lease_settled();

@@ -210,7 +210,7 @@ impl Clustering {
         if owner.myself {
             return if write && !leased { Err(Refusal::Down) } else { Ok(()) };
         }
-        let reads_here = session.modes.readonly && row.flags.has(flag::READONLY);
+        let reads_here = session.modes.readonly && !write;
         if reads_here && topology.me().primary == Some(owner.id) {
             return Ok(());
         }
