@@ -135,3 +135,18 @@ fn the_last_slot_that_goes_takes_its_owner_along() {
     assert_eq!(rig.say(2, &format!("FORGET {one}")), "+OK");
     assert_eq!(rig.open(2), "");
 }
+
+/// Tools go from node to node and tell each to forget; the nodes are faster.
+#[test]
+fn who_has_been_told_to_forget_by_others_does_not_mind() {
+    let mut rig = Rig::formed(5);
+    let five = rig.id(5);
+    assert_eq!(rig.say(0, &format!("FORGET {five}")), "+OK");
+    rig.wait("another forgets", SECOND, |rig| {
+        let seen = rig.servers[1].seen.borrow();
+        seen.topology.as_ref().is_some_and(|topology| topology.nodes.len() == 5)
+    });
+    assert_eq!(rig.say(1, &format!("FORGET {five}")), "+OK");
+    let nobody = "0123456789012345678901234567890123456789";
+    assert_eq!(rig.say(1, &format!("FORGET {nobody}")), format!("-ERR Unknown node {nobody}"));
+}
