@@ -100,12 +100,16 @@ impl Client {
         connection.call(words)
     }
 
-    /// Learns the owners of all slots from the first node that answers.
+    /// Learns the owners of all slots from the first node that knows any.
     pub(crate) fn look(&mut self) -> Result<(), String> {
         let known: Vec<Address> = self.connections.keys().chain(&self.seeds).cloned().collect();
         let mut last = String::from("no node to ask");
         for (host, port) in known {
             match topology::ask(&host, port, self.timeout) {
+                // Whoever has left a cluster knows nothing of it any more.
+                Ok(nodes) if nodes.iter().all(|node| node.slots.is_empty()) => {
+                    last = format!("{host}:{port} knows nobody who serves anything");
+                }
                 Ok(nodes) => {
                     self.seeds.extend(nodes.iter().map(|node| (node.host.clone(), node.port)));
                     self.seeds.sort();
