@@ -82,6 +82,11 @@ impl Cluster {
         if conn.is_none() && option.is_empty() {
             return Err("Master is down or failed, please use CLUSTER FAILOVER FORCE");
         }
+        if !self.data.linked && option.is_empty() {
+            // The primary would hold its writers back for seconds, and nothing would come of it.
+            return Err("This replica does not have its master's data yet: try again when \
+                        master_link_status is up");
+        }
         self.end_manual(now, out);
         let ready = !option.is_empty();
         self.manual.wish = Some(Wish { until: now.mono + TIMEOUT, offset: None, ready });
