@@ -3,7 +3,8 @@
 //! them; and a whole cluster of theirs becomes one of ours.
 //!
 //! A row shows for how long any slot was not served, and what the check counted. A row fails when
-//! that took longer than it may, when an acknowledged write was lost, or when the nodes do not end
+//! that took longer than it may, when acknowledged writes were lost (but the last ones of a process
+//! of theirs that died), or when the nodes do not end
 //! as one whole cluster whose replicas hold what their primaries hold.
 
 mod cluster;

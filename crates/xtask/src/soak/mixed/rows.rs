@@ -15,6 +15,8 @@ pub(super) struct Row {
     theirs: Kind,
     /// A slot may be unserved for so many seconds.
     pub(super) within: f64,
+    /// So many acknowledged writes may be lost.
+    may_lose: u64,
     run: fn(&Programs, Kind) -> Result<Figures>,
 }
 
@@ -27,9 +29,16 @@ const HANDOVER: f64 = 1.0;
 /// What they wait for a key that is on its way.
 const MOVE: f64 = 1.0;
 
+/// Other makes answer their clients before they feed their replicas: with the process the last
+/// write of each client of the check may be gone.
+const CLIENTS: u64 = 4;
+
 /// All rows with this other make.
 pub(super) fn of(theirs: Kind) -> Vec<Row> {
-    let row = |title, within, run| Row { title, theirs, within, run };
+    let row = |title: &'static str, within, run| {
+        let dies = title.starts_with("ours replaces");
+        Row { title, theirs, within, may_lose: if dies { CLIENTS } else { 0 }, run }
+    };
     vec![
         row("ours replaces a killed THEIRS", AT_ONCE, |programs, theirs| {
             replaced(programs, [theirs, Kind::Holdfast, theirs], Kind::Holdfast, Signal::KILL)
@@ -78,7 +87,8 @@ impl Row {
 
     /// Whether the figures are what they must be.
     pub(super) fn judge(&self, figures: &Figures) -> Result<()> {
-        ensure!(figures.lost == 0, "{} acknowledged writes are lost", figures.lost);
+        let lost = figures.lost;
+        ensure!(lost <= self.may_lose, "{lost} acknowledged writes are lost");
         ensure!(figures.gap <= self.within, "slots went unserved for {} s", figures.gap);
         Ok(())
     }
