@@ -240,6 +240,11 @@ fn a_replica_says_where_to_write() {
         up.say(5, &["flushall"]).trim(),
         "READONLY You can't write against a read only replica."
     );
+    let set = ["config", "set", "cluster-replica-no-failover", "yes"];
+    assert_eq!(up.say(5, &set).trim(), "OK");
+    for (index, shown) in [(5, "myself,slave,nofailover "), (0, " slave,nofailover ")] {
+        up.wait(shown, |up| up.say(index, &["cluster", "nodes"]).contains(shown));
+    }
 }
 
 #[test]
