@@ -1,11 +1,11 @@
 //! `cargo xtask soak --mixed`: clusters of our nodes and of others, Redis 7.0 or Valkey 9.1, under
 //! `holdfast check`: each takes over from the other, is handed its shard, gives it slots and takes
-//! them; and a whole cluster of theirs becomes one of ours.
+//! them; and a whole cluster of theirs becomes one of ours, and the other way round.
 //!
 //! A row shows for how long any slot was not served, and what the check counted. A row fails when
 //! that took longer than it may, when acknowledged writes were lost (but the last ones of a process
-//! of theirs that died), or when the nodes do not end
-//! as one whole cluster whose replicas hold what their primaries hold.
+//! of theirs that died), or when the nodes do not end as one whole cluster whose replicas hold what
+//! their primaries hold.
 
 mod cluster;
 mod load;

@@ -1,5 +1,5 @@
-//! A cluster of another make becomes one of ours, node by node, while clients write: what
-//! `docs/migrate.md` tells operators to do.
+//! A cluster of one make becomes one of another, node by node, while clients write: what
+//! `docs/migrate.md` tells operators to do, and how they go back.
 
 use super::super::member::{Kind, Programs};
 use super::super::talk::until;
@@ -9,20 +9,20 @@ use super::rows::load;
 use anyhow::{Result, ensure};
 
 /// Three primaries, a replica each.
-pub(super) fn play(programs: &Programs, theirs: Kind) -> Result<Figures> {
-    let replicas = [(theirs, 0), (theirs, 1), (theirs, 2)];
-    let mut cluster = Cluster::start(programs, &[theirs; 3], &replicas)?;
-    let old: Vec<[String; 2]> =
+pub(super) fn play(programs: &Programs, old: Kind, new: Kind) -> Result<Figures> {
+    let replicas = [(old, 0), (old, 1), (old, 2)];
+    let mut cluster = Cluster::start(programs, &[old; 3], &replicas)?;
+    let leaving: Vec<[String; 2]> =
         (0..3).map(|shard| [0, 3].map(|first| cluster.nodes[first + shard].id.clone())).collect();
     let load = load(&cluster)?;
-    for [primary, replica] in &old {
-        let ours = join(&mut cluster, primary)?;
-        cluster.must(index(&cluster, &ours), "CLUSTER FAILOVER")?;
-        cluster.promoted(index(&cluster, &ours))?;
+    for [primary, replica] in &leaving {
+        let heir = join(&mut cluster, new, primary)?;
+        cluster.must(index(&cluster, &heir), "CLUSTER FAILOVER")?;
+        cluster.promoted(index(&cluster, &heir))?;
         cluster.settle()?;
-        join(&mut cluster, &ours)?;
+        join(&mut cluster, new, &heir)?;
         for gone in [primary, replica] {
-            leave(&mut cluster, &ours, gone)?;
+            leave(&mut cluster, &heir, gone)?;
         }
     }
     let figures = load.end()?;
@@ -31,8 +31,8 @@ pub(super) fn play(programs: &Programs, theirs: Kind) -> Result<Figures> {
     for node in 0..cluster.nodes.len() {
         let text = cluster.ask(node, "CLUSTER NODES")?;
         let known = text.lines().count();
-        let stranger = old.iter().flatten().find(|id| text.contains(id.as_str()));
-        ensure!(known == 6 && stranger.is_none(), "not only our nodes are left: {text}");
+        let stranger = leaving.iter().flatten().find(|id| text.contains(id.as_str()));
+        ensure!(known == 6 && stranger.is_none(), "not only new nodes are left: {text}");
     }
     Ok(figures)
 }
@@ -41,9 +41,9 @@ fn index(cluster: &Cluster, id: &str) -> usize {
     cluster.nodes.iter().position(|node| node.id == id).unwrap_or_default()
 }
 
-/// A new node of ours follows this primary, and has its data; its id.
-fn join(cluster: &mut Cluster, primary: &str) -> Result<String> {
-    let node = cluster.add(Kind::Holdfast)?;
+/// A new node follows this primary, and has its data; its id.
+fn join(cluster: &mut Cluster, kind: Kind, primary: &str) -> Result<String> {
+    let node = cluster.add(kind)?;
     let new = format!("127.0.0.1:{}", cluster.port(node));
     let known = index(cluster, primary);
     let words = [&new, "--cluster-slave", "--cluster-master-id", primary];

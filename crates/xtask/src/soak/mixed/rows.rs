@@ -70,7 +70,12 @@ pub(super) fn of(theirs: Kind) -> Vec<Row> {
         row("slots go from ours to THEIRS", MOVE, |programs, theirs| {
             moved(programs, [Kind::Holdfast, theirs, Kind::Holdfast])
         }),
-        row("a cluster of THEIRS becomes ours", HANDOVER, replace::play),
+        row("a cluster of THEIRS becomes ours", HANDOVER, |programs, theirs| {
+            replace::play(programs, theirs, Kind::Holdfast)
+        }),
+        row("a cluster of ours becomes THEIRS", HANDOVER, |programs, theirs| {
+            replace::play(programs, Kind::Holdfast, theirs)
+        }),
     ]
 }
 
