@@ -3,9 +3,9 @@
 //! them; and a whole cluster of theirs becomes one of ours, and the other way round.
 //!
 //! A row shows for how long any slot was not served, and what the check counted. A row fails when
-//! that took longer than it may, when acknowledged writes were lost (but the last ones of a process
-//! of theirs that died), or when the nodes do not end as one whole cluster whose replicas hold what
-//! their primaries hold.
+//! that took longer than it may, when acknowledged writes were lost (but for the last ones of a
+//! process of theirs that died or hung), or when the nodes do not end as one whole cluster whose
+//! replicas hold what their primaries hold.
 
 mod cluster;
 mod load;

@@ -31,13 +31,19 @@ const MOVE: f64 = 1.0;
 
 /// Other makes answer their clients before they feed their replicas: with the process the last
 /// write of each client of the check may be gone.
-const CLIENTS: u64 = 4;
+const LAST_WORDS: u64 = 4;
+/// And when they go on after a while, they take writes until they hear that they were replaced.
+const BEFORE_IT_HEARS: u64 = 50;
 
 /// All rows with this other make.
 pub(super) fn of(theirs: Kind) -> Vec<Row> {
     let row = |title: &'static str, within, run| {
-        let dies = title.starts_with("ours replaces");
-        Row { title, theirs, within, may_lose: if dies { CLIENTS } else { 0 }, run }
+        let may_lose = match title {
+            _ if title.starts_with("ours replaces a killed") => LAST_WORDS,
+            "ours replaces a hung THEIRS" => BEFORE_IT_HEARS,
+            _ => 0,
+        };
+        Row { title, theirs, within, may_lose, run }
     };
     vec![
         row("ours replaces a killed THEIRS", AT_ONCE, |programs, theirs| {
