@@ -7,10 +7,12 @@
 //!    from the old one for node-timeout, or the old one has conceded.
 //! 3. Our own voice counts only once so many other voters have acknowledged our claim that a rival
 //!    for our seat, who would count his own voice too, can find no majority among the rest.
+//!
+//! Our own voice obeys the second rule as well: it is the only one where nobody else has slots.
 
 use crate::cluster::Cluster;
 use crate::mail::ToNode;
-use crate::members::Key;
+use crate::members::{Key, Trust};
 use crate::topology::Lease;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -135,7 +137,7 @@ impl Cluster {
             .filter(|(key, _)| voter(key))
             .map(|(_, sent)| *sent)
             .collect();
-        if acknowledged >= (size - quorum + 1).min(size - 1) {
+        if acknowledged >= (size - quorum + 1).min(size - 1) && self.grants_itself(now) {
             // Rounded, so that a lone primary's lease does not move at every turn.
             grounds.push(if size == 1 { Instant(now.0 / TICK * TICK) } else { now });
         }
@@ -145,20 +147,29 @@ impl Cluster {
         (until > now).then_some(until)
     }
 
+    /// Whether our own voice is ground for our lease.
+    fn grants_itself(&self, now: Instant) -> bool {
+        let trust = &self.members.me().trust;
+        !self.may_be_replaced(trust, now) && trust.withheld_until.is_none_or(|until| now >= until)
+    }
+
+    /// A replica that we voted for applies no more of its primary's stream, and may be elected
+    /// already: what that primary acknowledged from now on would be lost with the claim.
+    fn may_be_replaced(&self, trust: &Trust, now: Instant) -> bool {
+        let elected_until = |at| at + self.config.auth_timeout();
+        trust.voted.is_some_and(|(at, _)| now < elected_until(at))
+    }
+
     /// Whether our PONG to this sender is ground for its lease.
     pub(crate) fn grants_lease(&self, now: Now, sender: Key, header: &Header) -> bool {
         let Some(member) = self.members.get(sender) else { return false };
         let waits = member.trust.withheld_until.is_some_and(|until| now.mono < until);
         let unsaved = self.store.is_behind();
-        // A replica that we voted for applies no more of this primary's stream, and may be elected
-        // already: what the primary acknowledged from now on would be lost with its claim.
-        let elected_until = |at| at + self.config.auth_timeout();
-        let replaced = member.trust.voted.is_some_and(|(at, _)| now.mono < elected_until(at));
         member.is_primary()
             && !waits
             && !crate::receive::is_hollow(header)
             && !unsaved
-            && !replaced
+            && !self.may_be_replaced(&member.trust, now.mono)
             && self.owns_all(sender, &header.slots)
     }
 
@@ -181,13 +192,19 @@ impl Cluster {
         let Some(old) = owner.and_then(|key| self.members.get(key)) else { return };
         let heard = old.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
         let until = heard + self.config.timeout();
-        if old.gone.is_held() {
+        let gone = old.gone.is_held();
+        // Our vote for another replica of the old owner may still elect it, over the new owner.
+        let rival = old.trust.voted.filter(|(_, candidate)| {
+            let new = self.members.get(sender).map(|new| new.id);
+            let followed = self.members.get(*candidate).and_then(|rival| rival.primary);
+            *candidate != sender && followed.is_some() && followed != new
+        });
+        let Some(new) = self.members.get_mut(sender) else { return };
+        if new.trust.successor_of.is_none() {
             return;
         }
-        if let Some(new) = self.members.get_mut(sender)
-            && new.trust.successor_of.is_some()
-            && now.mono < until
-        {
+        new.trust.voted = rival.or(new.trust.voted);
+        if !gone && now.mono < until {
             new.trust.successor_of = owner;
             new.trust.withheld_until = Some(until);
         }

@@ -2,7 +2,7 @@
 
 use crate::NodeId;
 use crate::cluster::Cluster;
-use crate::members::{Key, Members};
+use crate::members::{Key, Members, Trust};
 use crate::moving::Open;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -178,6 +178,7 @@ impl Cluster {
     /// Becomes a replica of `id`. Our slots are gone already.
     pub(crate) fn follow(&mut self, now: Now, id: NodeId, out: &mut Out) {
         self.members.me_mut().become_replica(Some(id));
+        self.members.me_mut().trust = Trust::default();
         self.share_shard();
         self.slots.open.clear();
         self.election.reset();
