@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use machine::{Instant, UnixMicros};
+use wire::bus::SlotSet;
 use wire::slot::SLOTS;
 
 /// The name of a node: forty hexadecimal digits, for life.
@@ -179,6 +180,16 @@ impl Topology {
     #[inline]
     pub fn is_mine(&self, slot: u16) -> bool {
         self.owners[usize::from(slot)] == 0
+    }
+
+    /// The slots that we serve, the lease apart, and that are not on their way.
+    pub fn plain(&self) -> SlotSet {
+        let open = |slot: &u16| {
+            let moving = self.moving.as_ref();
+            moving.is_some_and(|m| m.to.contains_key(slot) || m.from.contains_key(slot))
+        };
+        let served = |slot: &u16| self.ok && self.is_mine(*slot) && !open(slot);
+        (0..SLOTS as u16).filter(served).collect()
     }
 
     /// Whether we are a primary that serves slots, the lease apart.
