@@ -127,22 +127,22 @@ impl Cluster {
         if !me.is_voter() || !self.voice.said.primary || self.is_hollow() {
             return None;
         }
-        let (size, quorum) = (self.members.voters(), self.quorum());
-        let voter = |key: &&Key| self.members.get(**key).is_some_and(|m| m.is_voter());
-        let acknowledged = self.grants.acknowledged.iter().filter(voter).count();
-        let mut grounds: Vec<Instant> = self
-            .grants
-            .granted
-            .iter()
-            .filter(|(key, _)| voter(key))
-            .map(|(_, sent)| *sent)
-            .collect();
+        let size = self.members.voters();
+        let quorum = size / 2 + 1;
+        let voter = |key: &Key| self.members.get(*key).is_some_and(|m| m.is_voter());
+        let acknowledged = &self.grants.acknowledged;
+        let acknowledged = acknowledged.iter().filter(|key| voter(key)).count();
+        let granted = self.grants.granted.iter().filter(|(key, _)| voter(key));
+        let mut grounds: Vec<Instant> = granted.map(|(_, sent)| *sent).collect();
         if acknowledged >= (size - quorum + 1).min(size - 1) && self.grants_itself(now) {
             // Rounded, so that a lone primary's lease does not move at every turn.
             grounds.push(if size == 1 { Instant(now.0 / TICK * TICK) } else { now });
         }
-        grounds.sort_by(|a, b| b.cmp(a));
-        let sent = *grounds.get(quorum - 1)?;
+        if grounds.len() < quorum {
+            return None;
+        }
+        let (_, sent, _) = grounds.select_nth_unstable_by(quorum - 1, |a, b| b.cmp(a));
+        let sent = *sent;
         let until = sent + Span(self.config.timeout().0.saturating_sub(MARGIN.0));
         (until > now).then_some(until)
     }

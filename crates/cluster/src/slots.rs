@@ -22,6 +22,8 @@ pub(crate) struct Slots {
     /// Slots whose owner has stopped to claim them: anyone may have them.
     unclaimed: SlotSet,
     pub(crate) open: Open,
+    /// Rises with every change of an owner.
+    pub(crate) changes: u64,
 }
 
 impl Slots {
@@ -31,6 +33,7 @@ impl Slots {
             sets: BTreeMap::new(),
             unclaimed: SlotSet::default(),
             open: Open::default(),
+            changes: 0,
         }
     }
 
@@ -41,6 +44,7 @@ impl Slots {
     pub(crate) fn set(&mut self, slot: u16, owner: Option<Key>, members: &mut Members) {
         let Some(place) = self.owners.get_mut(usize::from(slot)) else { return };
         let old = core::mem::replace(place, owner.unwrap_or(NOBODY));
+        self.changes += 1;
         if let Some(set) = self.sets.get_mut(&old) {
             set.remove(slot);
         }

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use machine::{Instant, UnixMicros};
@@ -131,7 +132,7 @@ pub struct Topology {
     /// All nodes, ourselves first, the others by id.
     pub nodes: Vec<NodeView>,
     /// The owner of each slot, as an index into `nodes`, or [`NOBODY`].
-    pub owners: Box<[u16]>,
+    pub owners: Arc<[u16]>,
     /// Slots that move to us or from us; none: no slot is open, as is the rule.
     pub moving: Option<Box<Moving>>,
     /// `cluster_state:ok`.
@@ -152,7 +153,7 @@ impl Topology {
             generation: 0,
             current_epoch: 0,
             nodes: alloc::vec![me],
-            owners: alloc::vec![NOBODY; SLOTS].into_boxed_slice(),
+            owners: alloc::vec![NOBODY; SLOTS].into(),
             moving: None,
             ok: false,
             hollow: false,

@@ -26,8 +26,7 @@ impl Node {
             ToNode::Topology(topology) => {
                 let generation = topology.generation;
                 let began = topology.serves() && !clustering.serves();
-                clustering.plain = topology.plain();
-                clustering.topology = Some(topology);
+                clustering.show(topology);
                 if began && !clustering.lease.allows(now.mono) {
                     self.clients.pause.await_lease(now.mono + LEASE_COMES);
                 }

@@ -43,6 +43,18 @@ impl Clustering {
         self.topology.as_ref().is_none_or(|topology| topology.hollow)
     }
 
+    /// Serves by this picture from now on.
+    fn show(&mut self, topology: Arc<Topology>) {
+        let same = |old: &Arc<Topology>| {
+            Arc::ptr_eq(&old.owners, &topology.owners)
+                && (old.ok, &old.moving) == (topology.ok, &topology.moving)
+        };
+        if !self.topology.as_ref().is_some_and(same) {
+            self.plain = topology.plain();
+        }
+        self.topology = Some(topology);
+    }
+
     /// Whether we serve slots of our own.
     fn serves(&self) -> bool {
         self.topology.as_ref().is_some_and(|topology| topology.serves())

@@ -288,6 +288,11 @@ impl Deployment {
         Ok(())
     }
 
+    /// Whether the servers are asked for their replication state from now on.
+    pub(crate) fn watches(&mut self, on: bool) {
+        self.next_watch = if on { self.world.time() } else { u64::MAX };
+    }
+
     /// Asks all servers for their replication state, and has the answers looked at.
     fn watch(&mut self) -> Outcome<()> {
         for number in 0..self.servers.len() {
