@@ -102,10 +102,14 @@ pub struct Link {
     newline: Instant,
     /// When we last told the primary how far we are.
     acked: Instant,
+    /// Since when a primary of another make may not have seen that we have its snapshot.
+    unseen: Option<Instant>,
     tokens: u64,
     /// It has followed this primary before.
     met: bool,
     progress: Progress,
+    /// The snapshot is from one of ours.
+    holdfast: bool,
     /// How long it rests after an offer that we refused.
     reserve: Span,
     /// Where it comes from, if not anywhere.
@@ -138,6 +142,12 @@ const RETRY: Span = Span::secs(1);
 const LONGEST: Span = Span::secs(16);
 /// Between signs of life.
 const ALIVE: Span = Span::secs(1);
+/// The same while nothing of the stream has come after a snapshot. Redis begins the stream when it
+/// is told of a position, and overhears it while the process that wrote the snapshot has not ended;
+/// until then whatever it acknowledges to its clients is with it alone.
+const INSIST: Span = Span::millis(50);
+/// For so long: there may be nothing to send.
+const INSIST_FOR: Span = Span::secs(3);
 /// What our primaries add to their offers to our replicas; others do not look so far.
 const OURS: &[u8] = b"holdfast";
 /// A line of the handshake is shorter than this.
@@ -153,9 +163,11 @@ impl Link {
             down_since: Some(now),
             newline: now,
             acked: now,
+            unseen: None,
             tokens,
             met: false,
             progress: Progress::default(),
+            holdfast: false,
             reserve: RETRY,
             source: None,
         }
@@ -223,6 +235,7 @@ impl Link {
     /// Bytes came over the link while it follows.
     pub fn hear(&mut self, now: Instant) {
         self.heard = now;
+        self.unseen = None;
     }
 
     /// When the last byte came.
@@ -240,7 +253,7 @@ impl Link {
         match self.state {
             State::Resting { until } => until,
             State::Receiving(..) | State::Loading(_) => self.newline + ALIVE,
-            State::Following(_) => (self.heard + terms.timeout).min(self.acked + ALIVE),
+            State::Following(_) => (self.heard + terms.timeout).min(self.acked + self.period()),
             _ => self.heard + terms.timeout,
         }
     }
@@ -261,7 +274,7 @@ impl Link {
             self.newline = now;
             out.queue(conn, b"\n");
         }
-        if now.since(self.acked) >= ALIVE {
+        if now.since(self.acked) >= self.period() {
             self.acknowledge(position, now, out);
         }
         // Loading is our own slowness, not the primary's silence.
@@ -277,6 +290,12 @@ impl Link {
             return true;
         }
         false
+    }
+
+    /// Between acknowledgements when nothing comes.
+    fn period(&self) -> Span {
+        let insists = |since: Instant| self.acked.since(since) < INSIST_FOR;
+        if self.unseen.is_some_and(insists) { INSIST } else { ALIVE }
     }
 
     fn attempt(&mut self, now: Instant, out: &mut Out) {
@@ -375,6 +394,7 @@ impl Link {
     pub fn loaded(&mut self, position: u64, now: Instant, out: &mut Out) {
         if let State::Loading(conn) = self.state {
             self.follow(conn, now);
+            self.unseen = Some(now).filter(|_| !self.holdfast);
             self.acknowledge(position, now, out);
             out.act(Action::ResumeReads { conn });
         }
@@ -506,6 +526,7 @@ impl Link {
                 };
                 out.log(Level::Notice, format_args!("Full resync from master: {id}:{position}"));
                 let holdfast = words.next() == Some(OURS);
+                self.holdfast = holdfast;
                 self.newline = now;
                 self.progress = Progress::default();
                 self.state = State::Receiving(conn, Receive::Header);

@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
+use std::time::{Duration, Instant};
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -154,4 +155,35 @@ fn survives(rdb: &[u8], load: &str) {
     until("it is let go", || (client.line("REPLICAOF NO ONE") == "+OK").then_some(()));
     let names: Vec<_> = std::fs::read_dir(replica.home.data()).expect("a folder").collect();
     assert!(names.len() <= 1, "{names:?}");
+}
+
+/// Redis does not take an acknowledgement for the beginning of the stream while the process that
+/// wrote the snapshot has not ended: whoever then waits a second lets it write alone for a second.
+#[test]
+fn a_primary_that_overhears_us_is_told_again_soon() {
+    let rdb = snapshot();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("its address").port();
+    let replica = Server::with(&["--save", ""]);
+    assert_eq!(replica.client().line(&format!("REPLICAOF 127.0.0.1 {port}")), "+OK");
+    let (mut stream, _) = listener.accept().expect("it comes");
+    let full = format!("+FULLRESYNC {ID} 0\r\n${}\r\n", rdb.len());
+    let manner = Manner { name: "", instead: None, answer: [full.as_bytes(), &rdb].concat() };
+    speak(&stream, &manner).expect("it is asked for the stream");
+    let mut lines = BufReader::new(stream.try_clone().expect("the same")).lines();
+    let mut ack = || {
+        let ack = lines.by_ref().map_while(Result::ok).find(|line| line == "ACK");
+        assert!(ack.is_some(), "it has left");
+        Instant::now()
+    };
+    let first = ack();
+    let fifth = (0..4).map(|_| ack()).last().expect("some");
+    assert!(fifth - first < Duration::from_millis(900), "{:?}", fifth - first);
+    // Whoever has begun is not bothered.
+    stream.write_all(&request(&["PING"])).expect("it reads");
+    let mut last = ack();
+    until("it waits for a second", || {
+        let gap = ack() - std::mem::replace(&mut last, Instant::now());
+        (gap > Duration::from_millis(700)).then_some(())
+    });
 }
