@@ -8,8 +8,8 @@
 //! Others know no such state and take it for alive; so if nobody takes over, it says of itself that
 //! it is dead. It is hollow no longer when another node owns its slots, or when every replica it
 //! knows has been heard and has no more than itself. With data of its own also when a replica has
-//! not been heard for a long time, whatever it said before: then that replica is taken for gone, and
-//! what only it had is lost.
+//! not been heard for a long time, whatever it said before: then that replica is taken for gone,
+//! and what only it had is lost.
 
 use crate::cluster::Cluster;
 use crate::members::Member;

@@ -5,6 +5,7 @@
 //! carried out whose reply never came.
 
 use crate::client::Client;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -135,23 +136,23 @@ fn line(counts: &Counts) -> String {
     text
 }
 
-fn report(counts: &Counts, json: bool) {
+fn report(counts: &Counts, as_json: bool) {
     let seconds = Counts::get(&counts.longest_us) as f64 / 1e6;
-    if !json {
+    if !as_json {
         println!("{}", line(counts));
         println!("longest unavailability: {seconds:.3} s");
         return;
     }
-    println!(
-        "{{\"reads\":{},\"read_errors\":{},\"writes\":{},\"write_errors\":{},\"lost\":{},\
-         \"unacknowledged\":{},\"longest_unavailability_s\":{seconds:.3}}}",
-        Counts::get(&counts.reads),
-        Counts::get(&counts.read_errors),
-        Counts::get(&counts.writes),
-        Counts::get(&counts.write_errors),
-        Counts::get(&counts.lost),
-        Counts::get(&counts.unacknowledged)
-    );
+    let report = json!({
+        "reads": Counts::get(&counts.reads),
+        "read_errors": Counts::get(&counts.read_errors),
+        "writes": Counts::get(&counts.writes),
+        "write_errors": Counts::get(&counts.write_errors),
+        "lost": Counts::get(&counts.lost),
+        "unacknowledged": Counts::get(&counts.unacknowledged),
+        "longest_unavailability_s": (seconds * 1e3).round() / 1e3,
+    });
+    println!("{report}");
 }
 
 /// One client with its share of the counters.

@@ -42,7 +42,7 @@ fn a_lone_primary_hands_over_without_two_writers() {
     }
 }
 
-/// Whoever wins an election writes nothing while the votes for the next candidate may elect that one.
+/// Whoever wins an election writes nothing while votes for the next candidate may elect that one.
 #[test]
 fn a_winner_that_is_slow_to_say_so_waits_for_its_rival() {
     let mut rig = two_replicas(3);
