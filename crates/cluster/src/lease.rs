@@ -2,7 +2,8 @@
 //!
 //! A voter's PONG to a PING of ours is ground for a lease of node-timeout, counted from when the
 //! PING was *sent*. Three rules keep the leases of an old and a new owner apart:
-//! 1. A voter withholds ground from whoever claims slots that it knows to be another's.
+//! 1. A voter withholds ground from whoever claims slots that it knows to be another's, and from
+//!    whoever claims slots that it has said to be its own.
 //! 2. A voter that learns of a takeover withholds ground from the new owner until it has not heard
 //!    from the old one for node-timeout, or the old one has conceded.
 //! 3. Our own voice counts only once so many other voters have acknowledged our claim that a rival
@@ -16,7 +17,7 @@ use crate::members::{Key, Trust};
 use crate::topology::Lease;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use machine::{ConnId, Instant, Now, Out, Span};
+use machine::{ConnId, Instant, Level, Now, Out, Span};
 use wire::bus::{Header, SlotSet, Touch, own_flag};
 
 /// Taken off the lease for what clocks and turns may be apart.
@@ -98,6 +99,15 @@ impl Cluster {
         let lease = Lease(self.lease(now.mono));
         // It never moves back while its links stand, but a link may have died.
         if lease != self.grants.last {
+            if lease == Lease(None) && self.members.me().is_voter() {
+                let (granted, quorum) = (self.grants.granted.len(), self.quorum());
+                let refused = self.grants.refused.len();
+                let text = "The lease has run out: voters needed";
+                out.log(
+                    Level::Notice,
+                    format_args!("{text} {quorum}, answered {granted}, of them withheld {refused}"),
+                );
+            }
             self.grants.last = lease;
             self.tell(ToNode::Lease(lease), out);
         }
@@ -173,9 +183,17 @@ impl Cluster {
             && self.owns_all(sender, &header.slots)
     }
 
+    /// Whether all that `owner` claims is his. What we have just been given he cannot know to be
+    /// ours before we say it.
     fn owns_all(&self, owner: Key, claimed: &SlotSet) -> bool {
-        self.slots.are(owner, claimed)
-            || claimed.iter().all(|slot| self.slots.owner(slot) == Some(owner))
+        if self.slots.are(owner, claimed) {
+            return true;
+        }
+        let (me, said) = (self.members.my_key(), self.voice.slots());
+        claimed.iter().all(|slot| match self.slots.owner(slot) {
+            Some(other) if other == me => !said.contains(slot),
+            other => other == Some(owner),
+        })
     }
 
     /// The flags of our PONG to this sender.

@@ -2,7 +2,7 @@
 
 use crate::NodeId;
 use crate::cluster::Cluster;
-use crate::members::{Key, Members, Trust};
+use crate::members::{Key, Member, Members, Trust};
 use crate::moving::Open;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -117,6 +117,8 @@ impl Cluster {
             Some((key, _)) => key,
             None => self.members.my_key(),
         };
+        let elected = |member: &Member| member.trust.successor_of.is_some();
+        let elected = self.members.get(sender).is_some_and(elected);
         let (mut total, mut moved, mut taken) = (0, 0, false);
         for slot in 0..SLOTS as u16 {
             let owner = self.slots.owner(slot);
@@ -143,7 +145,9 @@ impl Cluster {
                 // There is nothing left to give away.
                 self.slots.open.to.remove(&slot);
                 self.changed_config();
-                self.store.claimed = self.store.target();
+                if elected {
+                    self.store.claimed = self.store.target();
+                }
             }
         }
         let stripped = self.members.get(ours).is_some_and(|owner| owner.slots == 0);

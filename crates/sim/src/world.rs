@@ -247,6 +247,12 @@ impl World {
         self.core.hosts[host.0].disk.remove(path);
     }
 
+    /// Makes a host's disk so many times slower than usual; 1 is as usual.
+    pub fn slow_disk(&mut self, host: HostId, times: u64) {
+        self.core.record(Some(host), format!("the disk is {times} times slower"));
+        self.core.hosts[host.0].disk.slower = times.max(1) - 1;
+    }
+
     /// Fills a host's disk to the last byte, or makes room.
     pub fn fill_disk(&mut self, host: HostId, full: bool) {
         self.core.record(Some(host), format!("the disk is full: {full}"));

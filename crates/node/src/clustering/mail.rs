@@ -33,9 +33,13 @@ impl Node {
                 clustering.tell(ToCluster::Applied { generation }, out);
             }
             ToNode::Lease(lease) => {
+                let lost = clustering.lease.allows(now.mono);
                 clustering.lease = lease;
                 if lease.allows(now.mono) {
                     self.clients.pause.lease_settled();
+                } else if lost && clustering.serves() {
+                    // Of nodes that have just met, links are made anew, and the lease with them.
+                    self.clients.pause.await_lease(now.mono + LEASE_COMES);
                 }
             }
             ToNode::Freeze { epoch, to_the_end } => {

@@ -56,6 +56,8 @@ pub(crate) enum Kind {
     Crash,
     /// The disk has no room.
     FullDisk,
+    /// The disk takes its time.
+    SlowDisk,
     /// The wall clock steps.
     Clock { forward: bool },
     /// An operator has a replica of the shard take over.
@@ -108,7 +110,7 @@ fn shape(chance: &mut Chance) -> Shape {
 fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
     let flip = |chance: &mut Chance| chance.one_in(2);
     let timeout = shape.settings.node_timeout;
-    let kind = match chance.between(0, if single { 5 } else { 18 }) {
+    let kind = match chance.between(0, if single { 5 } else { 19 }) {
         4 if single => Kind::Handover { force: false },
         15 | 16 => Kind::Handover { force: flip(chance) },
         0 | 1 => Kind::Kill { dump: flip(chance), writes: chance.between(0, 12) },
@@ -120,6 +122,7 @@ fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
         11 | 12 => Kind::Crash,
         13 => Kind::FullDisk,
         17 => Kind::Slow,
+        18 => Kind::SlowDisk,
         _ => Kind::Clock { forward: flip(chance) },
     };
     let replica = (!single || chance.one_in(4)) && chance.one_in(3);
@@ -183,6 +186,7 @@ impl fmt::Display for Fault {
             Kind::Reset => "reset the streams of",
             Kind::Crash => "crash the machine of",
             Kind::FullDisk => "fill the disk of",
+            Kind::SlowDisk => "slow the disk of",
             Kind::Handover { force: true } => "have a replica take over, without asking",
             Kind::Handover { force: false } => "have a replica take over from",
             Kind::Clock { forward: true } => "step the clock forward at",

@@ -35,7 +35,7 @@ struct Trouble {
 
 /// A process that is to die while it writes dies anyway after this long.
 const SOON: Span = Span::millis(100);
-/// How many times longer a slow link takes.
+/// How many times longer a slow link or disk takes.
 const SLOWER: u64 = 20;
 /// How far the wall clock steps.
 const STEP: i64 = 20_000_000;
@@ -140,6 +140,7 @@ impl Story {
             }
             Kind::Crash => d.crash(server),
             Kind::FullDisk => d.world.fill_disk(host, true),
+            Kind::SlowDisk => d.world.slow_disk(host, SLOWER),
             Kind::Handover { force } => {
                 let replica = d.replicas(server).first().copied();
                 let words = if force { "CLUSTER FAILOVER FORCE" } else { "CLUSTER FAILOVER" };
@@ -165,6 +166,10 @@ impl Story {
                 d.world.resume(node);
             }
             Kind::Crash => d.power_on(server),
+            Kind::SlowDisk => {
+                let host = d.servers[server].host;
+                d.world.slow_disk(host, 1);
+            }
             Kind::FullDisk => {
                 let host = d.servers[server].host;
                 d.world.fill_disk(host, false);
