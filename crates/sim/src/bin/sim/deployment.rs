@@ -270,13 +270,17 @@ impl Deployment {
         let limit = end.min(self.next_watch);
         let left = Span(limit.saturating_sub(self.world.time()));
         let seen = Cell::new(0);
-        // As many steps as tell no node anything: there is nothing to look at in between.
+        // As many steps as tell no node anything and as nobody logs anything in: there is nothing
+        // to look at in between.
         let told = self.told.get();
+        let logged = self.world.transcript().len();
         let ack = self.journal.borrow().acks.len();
         let (counter, journal) = (Rc::clone(&self.told), Rc::clone(&self.journal));
-        let happened = self.world.run_until(left, |_| {
+        let happened = self.world.run_until(left, |world| {
             seen.set(seen.get() + 1);
-            counter.get() != told || journal.borrow().acks.len() != ack || seen.get() > 256
+            let acknowledged = journal.borrow().acks.len() != ack;
+            let said = world.transcript().len() != logged;
+            counter.get() != told || acknowledged || said || seen.get() > 256
         });
         if !happened {
             self.world.run_for(Span(limit.saturating_sub(self.world.time())));
