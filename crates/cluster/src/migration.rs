@@ -55,6 +55,8 @@ impl Cluster {
         let mut most = 0;
         for key in self.members.keys() {
             let Some(member) = self.members.get(key).filter(|member| member.is_voter()) else {
+                // Whoever has been replaced needs nobody any more.
+                self.members.get_mut(key).into_iter().for_each(|m| m.times.orphaned = None);
                 continue;
             };
             let replicas = self.working_replicas(member);
