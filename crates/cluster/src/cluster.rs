@@ -72,6 +72,17 @@ pub(crate) struct Data {
     pub(crate) told: Instant,
     /// When it last said anything.
     pub(crate) said: Instant,
+    /// Whether it has its primary's stream.
+    pub(crate) linked: bool,
+}
+
+impl Data {
+    fn tell(&mut self, now: Now, offset: u64, age: Option<u64>) {
+        self.offset = offset;
+        self.age = age;
+        self.told = now.mono;
+        self.said = now.mono;
+    }
 }
 
 impl Cluster {
@@ -161,17 +172,21 @@ impl Cluster {
                 self.picture.applied = self.picture.applied.max(generation);
             }
             ToCluster::Frozen { epoch, offset, data_age_ms } => {
-                self.data = Data { offset, age: data_age_ms, told: now.mono, said: now.mono };
+                self.data.tell(now, offset, data_age_ms);
                 self.frozen(now, epoch, out);
             }
-            ToCluster::State { offset, data_age_ms, empty, .. } => {
+            ToCluster::State { offset, data_age_ms, empty, linked } => {
                 self.hollow_told(empty);
-                self.data = Data { offset, age: data_age_ms, told: now.mono, said: now.mono };
+                self.data.tell(now, offset, data_age_ms);
+                self.data.linked = linked;
                 self.members.me_mut().offset = offset;
                 self.advance_manual(now, out);
             }
             ToCluster::PausedAt { offset } => self.paused_at(now, offset, out),
-            ToCluster::Loading => self.data.said = now.mono,
+            ToCluster::Loading => {
+                self.data.said = now.mono;
+                self.data.linked = false;
+            }
             ToCluster::Settings(config) => self.obey(*config),
             ToCluster::Command { number, words, held } => {
                 self.command(now, number, &words, held, out);

@@ -210,6 +210,11 @@ impl Cluster {
     }
 
     fn forget(&mut self, now: Now, id: &[u8], out: &mut Out) -> Answer {
+        let until = NodeId::parse(id).and_then(|id| self.clock.forgotten.get(&id));
+        if until.is_some_and(|until| now.mono < *until) && self.named(id).is_err() {
+            // Another node was told before, and has told us.
+            return ok();
+        }
         let key = self.named(id)?;
         if key == self.members.my_key() {
             return Err("I tried hard but I can't forget myself...".into());

@@ -1,8 +1,9 @@
 //! Who is dead: suspicion by silence, death by the word of a majority.
 
 use crate::cluster::Cluster;
-use crate::members::{Key, Way};
-use machine::{Level, Now, Out, Span};
+use crate::members::{Key, Member, Way};
+use alloc::vec::Vec;
+use machine::{ConnId, Level, Now, Out, Span};
 use wire::bus::{Body, Touch, flag};
 
 /// A report counts for this many node-timeouts.
@@ -29,6 +30,7 @@ impl Cluster {
         for key in self.members.keys() {
             self.look_after(now, key, out);
         }
+        self.ask_to_concede(now, out);
         self.migrate(now, out);
         let target = self.members.my_primary().map(|(_, m)| (m.id, m.place.clone()));
         if target.is_some() && target != self.picture.followed {
@@ -79,6 +81,20 @@ impl Cluster {
             }
         }
         if let Some((_, conn)) = oldest {
+            self.touch(now, conn, Touch::Ping, 0, out);
+        }
+    }
+
+    /// A former primary of another make says that it is a replica only when it is asked anything;
+    /// until then we withhold the lease from its successor.
+    fn ask_to_concede(&mut self, now: Now, out: &mut Out) {
+        let waits = |member: &Member| member.trust.withheld_until.is_some_and(|at| now.mono < at);
+        let successors = self.members.iter().filter(|(_, member)| waits(member));
+        let olds = successors.filter_map(|(_, member)| member.trust.successor_of);
+        let silent = |member: &&Member| member.boot.is_none() && member.times.ping_sent.is_none();
+        let olds = olds.filter_map(|old| self.members.get(old)).filter(silent);
+        let conns: Vec<ConnId> = olds.filter_map(Member::conn).collect();
+        for conn in conns {
             self.touch(now, conn, Touch::Ping, 0, out);
         }
     }

@@ -39,6 +39,8 @@ struct Wish {
     offset: Option<u64>,
     /// Nothing more is to be waited for.
     ready: bool,
+    /// The primary was asked to stop its writers.
+    asked: bool,
 }
 
 /// See the module's documentation.
@@ -84,7 +86,8 @@ impl Cluster {
         }
         self.end_manual(now, out);
         let ready = !option.is_empty();
-        self.manual.wish = Some(Wish { until: now.mono + TIMEOUT, offset: None, ready });
+        let until = now.mono + TIMEOUT;
+        self.manual.wish = Some(Wish { until, offset: None, ready, asked: ready });
         match option {
             b"takeover" => {
                 out.log(Level::Notice, format_args!("Taking over the master (user request)."));
@@ -97,13 +100,24 @@ impl Cluster {
             }
             _ => {
                 out.log(Level::Warning, format_args!("Manual failover user request accepted."));
-                let packet = self.packet(Body::ManualStart);
-                if let Some(conn) = conn {
-                    self.send(conn, &packet, out);
+                self.ask_to_pause(out);
+                if !self.data.linked {
+                    self.tell(ToNode::Tell, out);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Asks our primary to stop its writers, unless they would wait in vain: while we do not have
+    /// its data.
+    fn ask_to_pause(&mut self, out: &mut Out) {
+        let Some((_, primary)) = self.members.my_primary() else { return };
+        let Some(conn) = primary.conn().filter(|_| self.data.linked) else { return };
+        let Some(wish) = self.manual.wish.as_mut().filter(|wish| !wish.asked) else { return };
+        wish.asked = true;
+        let packet = self.packet(Body::ManualStart);
+        self.send(conn, &packet, out);
     }
 
     /// A node wants our place.
@@ -153,6 +167,7 @@ impl Cluster {
 
     /// Looks whether we have applied all there is.
     pub(crate) fn advance_manual(&mut self, now: Now, out: &mut Out) {
+        self.ask_to_pause(out);
         let Some(wish) = self.manual.wish.as_mut().filter(|wish| !wish.ready) else { return };
         match wish.offset {
             Some(offset) if offset == self.data.offset => {

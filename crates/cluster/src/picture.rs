@@ -97,6 +97,7 @@ impl Cluster {
             fail: member.is(flag::FAIL),
             handshake: member.is(flag::HANDSHAKE),
             no_address: member.is(flag::NO_ADDRESS),
+            no_failover: member.is(flag::NO_FAILOVER),
             linked: member.is(flag::MYSELF) || member.conn().is_some(),
             ping_sent: match member.times.ping_sent {
                 Some(_) => member.times.ping_wall,

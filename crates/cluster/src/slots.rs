@@ -211,6 +211,7 @@ impl Cluster {
             port: primary.place.port,
         };
         self.picture.followed = Some((primary.id, primary.place.clone()));
+        self.data.linked = false;
         self.tell(letter, out);
     }
 }

@@ -84,6 +84,8 @@ pub struct NodeView {
     pub handshake: bool,
     /// Its address is unknown.
     pub no_address: bool,
+    /// As a replica it does not stand for election.
+    pub no_failover: bool,
     /// The link to it stands.
     pub linked: bool,
     /// When the pending PING was sent; zero: none is pending.

@@ -106,7 +106,7 @@ impl Client {
         to
     }
 
-    /// Learns the owners of all slots from the first node that answers.
+    /// Learns the owners of all slots from the first node that knows any.
     pub(crate) fn look(&mut self) -> Result<(), String> {
         let known: Vec<Address> = self.connections.keys().chain(&self.seeds).cloned().collect();
         let mut last = String::from("no node to ask");
@@ -121,6 +121,10 @@ impl Client {
 
     fn look_at(&mut self, address: &Address) -> Result<(), String> {
         let nodes = topology::ask(&address.0, address.1, self.timeout)?;
+        if nodes.iter().all(|node| node.slots.is_empty()) {
+            // Whoever has left a cluster knows nothing of it any more.
+            return Err(format!("{}:{} knows nobody who serves anything", address.0, address.1));
+        }
         self.seeds.extend(nodes.iter().map(|node| (node.host.clone(), node.port)));
         self.seeds.sort();
         self.seeds.dedup();

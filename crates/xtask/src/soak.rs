@@ -7,11 +7,14 @@
 //! waiting for more than five milliseconds.
 //!
 //! `--pairs`: chains of our server, Redis and Valkey, in [`pairs`].
+//!
+//! `--mixed`: clusters of our nodes and theirs, in [`mixed`].
 
 mod alike;
 mod chain;
 mod crowd;
 mod member;
+mod mixed;
 mod pairs;
 mod talk;
 mod writer;
@@ -52,7 +55,10 @@ pub(crate) struct Options {
     /// Chains of our server, Redis and Valkey, instead of a case
     #[arg(long)]
     pairs: bool,
-    /// With `--pairs`: only the chains whose name contains this, such as `redis>holdfast`
+    /// Clusters of our nodes and those of Redis or Valkey, instead of a case
+    #[arg(long, conflicts_with = "pairs")]
+    mixed: bool,
+    /// With `--pairs` or `--mixed`: only what has this in its name, such as `redis>holdfast`
     #[arg(long, value_name = "PART", default_value = "")]
     only: String,
     /// With `--pairs`: snapshots are sent from a file
@@ -76,6 +82,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn run(options: &Options) -> Result<()> {
     if options.pairs {
         return pairs::run(options);
+    }
+    if options.mixed {
+        return mixed::run(options);
     }
     match options.case.as_str() {
         "full-sync" => (0..options.rounds).try_for_each(|_| full_sync(options)),

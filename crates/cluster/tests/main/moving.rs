@@ -180,3 +180,18 @@ fn a_slow_disk_at_the_old_owner_of_a_slot_costs_no_lease() {
     rig.wait("it is known", Span::secs(5), |rig| rig.owner(0, 1) == to);
     both_write(&mut rig);
 }
+
+/// Tools go from node to node and tell each to forget; the nodes are faster.
+#[test]
+fn who_has_been_told_to_forget_by_others_does_not_mind() {
+    let mut rig = Rig::formed(5);
+    let five = rig.id(5);
+    assert_eq!(rig.say(0, &format!("FORGET {five}")), "+OK");
+    rig.wait("another forgets", SECOND, |rig| {
+        let seen = rig.servers[1].seen.borrow();
+        seen.topology.as_ref().is_some_and(|topology| topology.nodes.len() == 5)
+    });
+    assert_eq!(rig.say(1, &format!("FORGET {five}")), "+OK");
+    let nobody = "0123456789012345678901234567890123456789";
+    assert_eq!(rig.say(1, &format!("FORGET {nobody}")), format!("-ERR Unknown node {nobody}"));
+}

@@ -1,7 +1,7 @@
 //! A local cluster under `holdfast up`, and what becomes of it when a primary dies.
 
 use crate::client::Client;
-use crate::server::HOLDFAST;
+use crate::server::{HOLDFAST, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -144,7 +144,7 @@ pub(crate) fn free_ports() -> u16 {
         .expect("six ports in a row")
 }
 
-fn figure(output: &Output, name: &str) -> f64 {
+pub(crate) fn figure(output: &Output, name: &str) -> f64 {
     let text = String::from_utf8_lossy(&output.stdout);
     let at = text.find(&format!("\"{name}\":")).expect(name) + name.len() + 3;
     let digits: String =
@@ -168,6 +168,21 @@ fn a_killed_primary_is_replaced_and_nothing_acknowledged_is_lost() {
         up.say(0, &["info", "replication"]).contains("master_link_status:up")
     });
     up.wait("all slots", |up| up.say(0, &["cluster", "info"]).contains("cluster_state:ok"));
+}
+
+/// A node that left the cluster, and still answers, is no guide to it.
+#[test]
+fn the_check_asks_on_when_a_node_knows_nobody() {
+    let up = Up::start();
+    let alone = Server::with(&["--cluster-enabled", "yes", "--save", ""]);
+    let (alone, port) = (alone.port.to_string(), up.port.to_string());
+    let output = Command::new(HOLDFAST)
+        .args(["check", "127.0.0.1", &alone, "127.0.0.1", &port, "--json", "--duration", "1"])
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert!(figure(&output, "writes") > 100.0);
+    assert_eq!(figure(&output, "write_errors"), 0.0);
 }
 
 /// There and back, three times in every shard: no client sees an error.
@@ -225,6 +240,11 @@ fn a_replica_says_where_to_write() {
         up.say(5, &["flushall"]).trim(),
         "READONLY You can't write against a read only replica."
     );
+    let set = ["config", "set", "cluster-replica-no-failover", "yes"];
+    assert_eq!(up.say(5, &set).trim(), "OK");
+    for (index, shown) in [(5, "myself,slave,nofailover "), (0, " slave,nofailover ")] {
+        up.wait(shown, |up| up.say(index, &["cluster", "nodes"]).contains(shown));
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod introspection;
 mod large;
 mod local;
 mod memory;
+mod mixed;
 mod moving;
 mod newer_primary;
 mod process;

@@ -47,6 +47,7 @@ fn flags(node: &NodeView) -> String {
         (node.fail, "fail"),
         (node.handshake, "handshake"),
         (node.no_address, "noaddr"),
+        (node.no_failover, "nofailover"),
     ];
     let words: Vec<&str> =
         words.into_iter().filter(|(set, _)| *set).map(|(_, word)| word).collect();

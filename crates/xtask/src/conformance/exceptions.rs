@@ -3,6 +3,7 @@
 //! A test `*` stands for the end of a file: it may be left early. A reason that begins with `skip:`
 //! keeps the test from being run at all, because it would hang or take the rest with it.
 
+use super::suite::Excused;
 use crate::tree;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,11 +39,15 @@ impl Exceptions {
         self.reasons.get(&(file.to_string(), test.to_string())).map(String::as_str)
     }
 
-    /// Tests of a file that are not run.
-    pub(crate) fn hopeless(&self, file: &str) -> BTreeSet<String> {
+    /// Tests of a file that are not expected to pass.
+    pub(crate) fn excused(&self, file: &str) -> Excused {
         let of_file = self.reasons.iter().filter(|((f, _), _)| f == file);
-        let skipped = of_file.filter(|(_, reason)| reason.starts_with("skip:"));
-        skipped.map(|((_, test), _)| test.clone()).collect()
+        let (left_out, may_fail): (Vec<_>, Vec<_>) =
+            of_file.partition(|(_, reason)| reason.starts_with("skip:"));
+        let names = |tests: Vec<(&(String, String), &String)>| -> BTreeSet<String> {
+            tests.into_iter().map(|((_, test), _)| test.clone()).collect()
+        };
+        Excused { may_fail: names(may_fail), left_out: names(left_out) }
     }
 
     /// Takes one off.

@@ -16,6 +16,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const OBTAIN: &str = include_str!("suite.sh");
+/// What becomes of a test of [`CLUSTER`].
+const CLUSTER_TEST: &str = include_str!("cluster.tcl");
+/// Files with this in front of their names are those of `runtest-cluster`.
+const CLUSTER: &str = "cluster/";
 /// No file may take longer.
 const PATIENCE: Duration = Duration::from_secs(900);
 /// Nor may it be silent for longer.
@@ -31,6 +35,14 @@ impl Drop for Suite {
         // Nobody looks for it any more.
         let _ = fs::remove_dir_all(&self.folder);
     }
+}
+
+/// Tests of a file that are not expected to pass.
+pub(crate) struct Excused {
+    /// The file goes on behind them, where the suite would leave it.
+    pub(crate) may_fail: BTreeSet<String>,
+    /// They are not run.
+    pub(crate) left_out: BTreeSet<String>,
 }
 
 /// What became of one test.
@@ -76,15 +88,12 @@ impl Suite {
     }
 
     /// Runs one file, all of whose processes are a group of their own.
-    pub(crate) fn run(&self, file: &str, skip: &BTreeSet<String>, loud: bool) -> Result<Report> {
+    pub(crate) fn run(&self, file: &str, excused: &Excused, loud: bool) -> Result<Report> {
         let began = Instant::now();
-        let mut command = Command::new("tclsh");
-        let port = free_range()?.to_string();
-        command.args(["tests/test_helper.tcl", "--durable", "--clients", "1", "--single", file]);
-        command.args(["--baseport", &port, "--portcount", "200"]);
-        for test in skip.iter().filter(|test| *test != "*") {
-            command.args(["--skiptest", test]);
-        }
+        let mut command = match file.strip_prefix(CLUSTER) {
+            Some(name) => self.cluster_command(name, excused)?,
+            None => self.command(file, excused)?,
+        };
         command.current_dir(&self.folder).env("TERM", "dumb").process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().context("starting tclsh (Debian: tcl)")?;
@@ -101,6 +110,44 @@ impl Suite {
         let status = child.wait()?;
         let aborted = cut.or_else(|| reading.aborted(status.success()));
         Ok(Report { tests: reading.tests, aborted, took: began.elapsed() })
+    }
+
+    fn command(&self, file: &str, excused: &Excused) -> Result<Command> {
+        let mut command = Command::new("tclsh");
+        let port = free_range(21_000)?.to_string();
+        command.args(["tests/test_helper.tcl", "--durable", "--clients", "1", "--single", file]);
+        command.args(["--baseport", &port, "--portcount", "200"]);
+        for test in excused.left_out.iter().filter(|test| *test != "*") {
+            command.args(["--skiptest", test]);
+        }
+        Ok(command)
+    }
+
+    /// The same for a file of `runtest-cluster`, which has a program of its own.
+    fn cluster_command(&self, name: &str, excused: &Excused) -> Result<Command> {
+        let folder = self.folder.join("tests/cluster");
+        if !folder.join("tests").join(format!("{name}.tcl")).exists() {
+            bail!("there is no {CLUSTER}{name}");
+        }
+        let program = fs::read_to_string(folder.join("run.tcl")).context("run.tcl")?;
+        // The append-only file is not built yet; with save points the data outlives its process,
+        // too.
+        let program = program.replace("appendonly yes", "appendonly no");
+        let program = program.replacen("proc main", "source ../ours.tcl\nproc main", 1);
+        fs::write(folder.join("run-ours.tcl"), program)?;
+        fs::write(folder.join("ours.tcl"), CLUSTER_TEST)?;
+        // Its processes look for each other's folders here.
+        fs::create_dir_all(folder.join("tmp"))?;
+        let lines = |tests: &BTreeSet<String>| {
+            tests.iter().map(String::as_str).collect::<Vec<&str>>().join("\n")
+        };
+        let mut command = Command::new("tclsh");
+        command.args(["tests/cluster/run-ours.tcl", "--single", &format!("/{name}.tcl")]);
+        // The bus needs ports 10000 above these.
+        command.env("HOLDFAST_PORT", free_range(11_000)?.to_string());
+        command.env("HOLDFAST_MAY_FAIL", lines(&excused.may_fail));
+        command.env("HOLDFAST_LEFT_OUT", lines(&excused.left_out));
+        Ok(command)
     }
 }
 
@@ -130,6 +177,13 @@ fn follow(child: &mut Child, mut each: impl FnMut(&str)) -> Option<String> {
     }
     Some(format!("not done within {PATIENCE:.0?}"))
 }
+
+/// How a line begins that tells why a file is left.
+const ENDS: &[&str] =
+    &["[exception]: ", "FAILED: caught an error in the test", ">>>>>>>> Problems starting"];
+/// What the last line holds, in either program.
+const DONE: &[&str] =
+    &["All tests passed", "following tests failed", "GOOD! No errors.", "test(s) failed."];
 
 /// What has been read of a file's output.
 #[derive(Default)]
@@ -162,10 +216,10 @@ impl Reading {
                 // Between tests, which ends the file.
                 None => self.exception = Some(rest.to_string()),
             }
-        } else if let Some(rest) = line.strip_prefix("[exception]: ") {
+        } else if let Some(rest) = ENDS.iter().find_map(|begin| line.strip_prefix(begin)) {
             self.exception.get_or_insert_with(|| rest.to_string());
         }
-        self.done |= line.contains("All tests passed") || line.contains("following tests failed");
+        self.done |= DONE.iter().any(|end| line.contains(end));
     }
 
     fn aborted(&self, success: bool) -> Option<String> {
@@ -188,18 +242,18 @@ fn plain(line: &str) -> String {
     text + rest
 }
 
-/// The first of some ports below those that the system hands out by itself; servers come one after
-/// the other, and the suite passes over those in use.
-fn free_range() -> Result<u16> {
-    let start = 21_000 + (std::process::id() % 40) as u16 * 200;
-    for base in (start..30_000).step_by(200) {
+/// The first of some ports from this one on, below those that the system hands out by itself;
+/// servers come one after the other, and the suite passes over those in use.
+fn free_range(from: u16) -> Result<u16> {
+    let start = from + (std::process::id() % 40) as u16 * 200;
+    for base in (start..from + 9000).step_by(200) {
         // The suite itself listens 32 ports below the servers.
         let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
         if free(base) && free(base - 32) {
             return Ok(base);
         }
     }
-    bail!("no free ports below 30000");
+    bail!("no free ports from {from} on");
 }
 
 #[cfg(test)]
@@ -231,6 +285,14 @@ mod tests {
         assert_eq!(reading.aborted(true), None);
         reading.line("[exception]: Executing test client: gone.");
         assert!(reading.aborted(true).is_some());
+        // The other program's last words.
+        for (last, done) in [("WARNING 1 test(s) failed.", true), ("Cleaning up...", false)] {
+            let mut reading = Reading::default();
+            reading.line("[err]: Cluster is up in tests/cluster");
+            reading.line("assertion:no");
+            reading.line(last);
+            assert_eq!(reading.aborted(true).is_none(), done);
+        }
         // An error between two tests is none of a test.
         let mut reading = Reading::default();
         reading.line("[err]: n command 'hset', with args beginning with: '898'");

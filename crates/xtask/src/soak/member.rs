@@ -3,6 +3,7 @@
 use super::talk::{Talk, until};
 use crate::bench::{cached_valkey, on_path};
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ impl Kind {
 /// Where the programs are.
 #[derive(Clone)]
 pub(super) struct Programs {
-    holdfast: PathBuf,
+    pub(super) holdfast: PathBuf,
     redis: PathBuf,
     valkey: PathBuf,
     by_file: bool,
@@ -54,6 +55,7 @@ impl Programs {
         Ok(Self { holdfast, redis, valkey, by_file })
     }
 
+    /// What starts a server of this kind, without arguments.
     fn command(&self, kind: Kind) -> Command {
         match kind {
             Kind::Holdfast => {
@@ -98,11 +100,20 @@ pub(super) struct Member {
 impl Member {
     /// Starts one without data.
     pub(super) fn start(programs: &Programs, kind: Kind) -> Result<Self> {
-        let port = free_port()?;
+        Self::start_at(programs, kind, free_port()?, &[])
+    }
+
+    /// The same at this port, with more directives.
+    pub(super) fn start_at(
+        programs: &Programs,
+        kind: Kind,
+        port: u16,
+        more: &[&str],
+    ) -> Result<Self> {
         let name = format!("holdfast-pairs-{}-{port}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(&folder)?;
-        let child = spawn(programs, kind, &folder, port, &[])?;
+        let child = spawn(programs, kind, &folder, port, more)?;
         let mut member = Self { kind, port, folder, child };
         member.wait_until_up()?;
         Ok(member)
@@ -122,9 +133,27 @@ impl Member {
         Ok(())
     }
 
+    /// Sends its process a signal.
+    pub(super) fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal)?;
+        Ok(())
+    }
+
+    /// Its process ends without a chance to do anything.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
     /// Starts again with its data, at another port.
     pub(super) fn again(&mut self, programs: &Programs, more: &[&str]) -> Result<()> {
         self.port = free_port()?;
+        self.again_here(programs, more)
+    }
+
+    /// Starts again with its data, at the same port.
+    pub(super) fn again_here(&mut self, programs: &Programs, more: &[&str]) -> Result<()> {
         self.child = spawn(programs, self.kind, &self.folder, self.port, more)?;
         self.wait_until_up()
     }
