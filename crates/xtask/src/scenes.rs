@@ -4,20 +4,31 @@
 //! script runs against Debian's programs as well, and every fact that differs is printed; only the
 //! differences that a scene declares to be on purpose are forgiven. Ports are the tutorials' own.
 
+mod ask;
+mod broken;
+mod checker;
 mod create;
 mod cuts;
 mod example;
+mod fields;
 mod folders;
 mod follow;
+mod handover;
 mod hosts;
+mod lan;
+mod losses;
 mod members;
 mod moves;
+mod orphans;
+mod place;
 mod play;
 mod prove;
 mod pty;
+mod segfault;
 mod stage;
 mod throughput;
 mod typed;
+mod view;
 
 use anyhow::{Context, Result, bail};
 use stage::{Side, Stage};
@@ -62,17 +73,23 @@ const SCENES: &[Scene] = &[
     hosts::FAILS,
     hosts::AGAIN,
     hosts::DEMO,
+    losses::SCENE,
     folders::CREATE_CLUSTER,
     folders::CLUSTER_TEST,
     create::SCENE,
     play::SCENE,
     example::SCENE,
     prove::SCENE,
-    moves::RESHARD,
-    moves::INTERRUPTED,
+    segfault::SCENE,
+    fields::SCENE,
+    handover::SCENE,
+    moves::SCENE,
+    broken::SCENE,
+    ask::SCENE,
     members::ADD,
     members::REPLICA,
     members::REMOVE,
+    orphans::SCENE,
     follow::WAYS,
     follow::INFO,
     cuts::CUTS,
