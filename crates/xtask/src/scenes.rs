@@ -126,12 +126,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let mut stage = Stage::new(side, &ours, options.rounds)?;
             let mut outcome = (scene.run)(&mut stage);
             facts.push(std::mem::take(&mut stage.facts));
+            let kept = tree::target_folder().join("scenes").join(scene.name).join(side.name());
+            if outcome.is_err() {
+                stage.keep(&kept)?;
+            }
             drop(stage);
             if let ([ours, theirs], Ok(())) = (facts.as_slice(), &outcome) {
                 outcome = compare(scene, ours, theirs);
             }
             if let Err(error) = &outcome {
                 println!("{} on {}: {error:#}", scene.name, side.name());
+                println!("{} on {}: its files are in {}", scene.name, side.name(), kept.display());
             }
             let seconds = began.elapsed().as_secs_f64();
             rows.push(Row { scene, side: side.name(), outcome, seconds });

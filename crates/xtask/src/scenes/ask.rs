@@ -70,23 +70,30 @@ fn sessions(stage: &mut Stage) -> Result<()> {
         let mut command = stage.program(*client, "redis-cli");
         command.args(["-c", "-p", "7000"]);
         let mut cli = Pty::spawn(command)?;
-        cli.expect("127.0.0.1:7000> ")?;
-        let whose = || format!("with the redis-cli of {}", client.name());
-        cli.enter("get hello")?;
-        cli.expect("\"world\"").with_context(whose)?;
-        cli.enter("get {hello}absent")?;
-        let there = "-> Redirected to slot [866] located at 127.0.0.1:7001";
-        cli.expect(there).with_context(whose)?;
-        cli.expect("(nil)").with_context(whose)?;
-        cli.expect("127.0.0.1:7001> ").with_context(whose)?;
-        // The slot is not there yet.
-        cli.enter("get hello")?;
-        cli.expect("-> Redirected to slot [866] located at 127.0.0.1:7000").with_context(whose)?;
-        cli.expect("\"world\"").with_context(whose)?;
-        cli.enter("exit")?;
+        session(&mut cli).with_context(|| format!("with the redis-cli of {}", client.name()))?;
         ensure!(cli.finish()? == 0, "it ends with an error");
     }
     Ok(())
+}
+
+fn session(cli: &mut Pty) -> Result<()> {
+    let (here, there) = ("127.0.0.1:7000> ", "127.0.0.1:7001> ");
+    let redirected = "-> Redirected to slot [866] located at 127.0.0.1:";
+    cli.expect(here)?;
+    cli.enter("get hello")?;
+    for shown in ["\"world\"", here] {
+        cli.expect(shown)?;
+    }
+    cli.enter("get {hello}absent")?;
+    for shown in [redirected, "7001", "(nil)", there] {
+        cli.expect(shown)?;
+    }
+    // The slot is not there yet.
+    cli.enter("get hello")?;
+    for shown in [redirected, "7000", "\"world\"", here] {
+        cli.expect(shown)?;
+    }
+    cli.enter("exit")
 }
 
 /// Some keys have gone.

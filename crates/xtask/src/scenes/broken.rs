@@ -63,8 +63,8 @@ impl<'s> Play<'s> {
         Ok(self.place.say(port, "cluster countkeysinslot 0")?.parse()?)
     }
 
-    /// Begins to move the slot to another primary, on the other host if there is one, and waits until
-    /// some of its keys are there.
+    /// Begins to move the slot to another primary, on the other host if there is one, and waits
+    /// until some of its keys are there.
     fn begin(&self, timeout_ms: u32) -> Result<Moving> {
         let source = self.place.owner(6379, &self.tag)?;
         let nodes = self.place.nodes(6379)?;

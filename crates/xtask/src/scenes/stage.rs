@@ -3,7 +3,7 @@
 
 use super::pty::Pty;
 use crate::bench::Client;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -99,6 +99,15 @@ impl Stage {
         }
         command.arg("-i");
         Pty::spawn(command)
+    }
+
+    /// Copies what the scene left in its folder; what was there from the last time goes.
+    pub(crate) fn keep(&self, to: &Path) -> Result<()> {
+        let _ = fs::remove_dir_all(to);
+        fs::create_dir_all(to)?;
+        let status = Command::new("cp").arg("-r").arg(self.path(".")).arg(to).status()?;
+        ensure!(status.success(), "copying to {}: {status}", to.display());
+        Ok(())
     }
 
     /// A path in the scene's folder.
