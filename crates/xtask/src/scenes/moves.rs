@@ -43,7 +43,7 @@ fn line_with<'t>(text: &'t str, word: &str) -> &'t str {
 
 fn reshard(stage: &mut Stage) -> Result<()> {
     stage.cluster()?;
-    let check = Check::start(stage)?;
+    let check = Check::patient(stage)?;
     let mut program = example(stage)?;
     program.expect("\r\n100\r\n")?;
     let id = stage.say(7000, "cluster nodes")?;

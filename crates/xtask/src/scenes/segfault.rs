@@ -4,8 +4,8 @@ use super::Scene;
 use super::checker::Check;
 use super::pty::Pty;
 use super::stage::{Side, Stage, covered, until};
-use super::view::{linked, node, replicas};
-use anyhow::{Context, Result, bail, ensure};
+use super::view::{linked, node, only_replica, replicas};
+use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
 pub(crate) const SCENE: Scene = Scene {
@@ -26,10 +26,7 @@ fn run(stage: &mut Stage) -> Result<()> {
         clusters_of_ours(stage)?;
     }
     stage.cluster_with(&["--enable-debug-command", "local"])?;
-    let heir = match replicas(stage, CRASH)?[..] {
-        [heir] => heir,
-        ref all => bail!("{CRASH} has the replicas {all:?}"),
-    };
+    let heir = only_replica(stage, CRASH)?;
     linked(stage, heir)?;
     let check = Check::start(stage)?;
     let (_, masters) = stage.sh("redis-cli -p 7000 cluster nodes | grep master")?;
@@ -42,7 +39,7 @@ fn run(stage: &mut Stage) -> Result<()> {
     })?;
     let slots = node(stage, 7000, heir)?.slots;
     ensure!(slots == ["10923-16383"], "{slots:?}");
-    stage.fact("takes over", format!("{heir} {slots:?}"));
+    stage.fact("takes over", slots.join(" "));
     until("everybody serves again", || {
         let ok = |port| Ok(stage.say(port, "cluster info")?.contains("cluster_state:ok"));
         [7000, 7001, heir]

@@ -87,6 +87,16 @@ pub(crate) fn replicas(stage: &Stage, port: u16) -> Result<Vec<u16>> {
     Ok(nodes.iter().filter(|node| node.primary == id).map(|node| node.port).collect())
 }
 
+/// Waits until the node at a port knows of a replica of its own, and of no other.
+pub(crate) fn only_replica(stage: &Stage, port: u16) -> Result<u16> {
+    let mut all = Vec::new();
+    until(&format!("{port} has one replica"), || {
+        all = replicas(stage, port)?;
+        Ok(all.len() == 1)
+    })?;
+    Ok(all[0])
+}
+
 /// Waits until the replica at a port has its primary's data and follows the stream.
 pub(crate) fn linked(stage: &Stage, port: u16) -> Result<()> {
     until(&format!("{port} follows"), || {
