@@ -14,8 +14,6 @@ use wire::value::Value;
 
 /// Counters: `key_0` to `key_999`.
 const KEYS: usize = 1000;
-/// A reply that takes longer counts as an error.
-const TIMEOUT: Duration = Duration::from_millis(250);
 /// How long the first node may take to answer.
 const FIRST: Duration = Duration::from_secs(5);
 /// Pause after an error.
@@ -35,6 +33,9 @@ pub(crate) struct Options {
     /// Clients that write at the same time, each its own counters
     #[arg(long, default_value_t = 4)]
     clients: usize,
+    /// A reply that takes longer counts as an error
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout_ms: u64,
     /// Print the result as JSON at the end, and nothing else
     #[arg(long)]
     json: bool,
@@ -77,10 +78,14 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
             .map_err(|error| error.to_string())?;
     }
     let clients = options.clients.clamp(1, KEYS);
+    let timeout = Duration::from_millis(options.timeout_ms);
     let threads: Vec<_> = (0..clients)
         .map(|number| {
             let (counts, seeds) = (Arc::clone(&counts), seeds.clone());
-            std::thread::spawn(move || Worker::new(seeds, number, clients).run(&counts))
+            std::thread::spawn(move || {
+                let client = Client::new(seeds, timeout);
+                Worker::new(client, number, clients).run(&counts);
+            })
         })
         .collect();
     let began = Instant::now();
@@ -166,10 +171,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(seeds: Vec<(String, u16)>, number: usize, of: usize) -> Self {
+    fn new(client: Client, number: usize, of: usize) -> Self {
         let mine = (number..KEYS).step_by(of);
         Worker {
-            client: Client::new(seeds, TIMEOUT),
+            client,
             counters: mine.map(|i| (format!("key_{i}"), None)).collect(),
             down: vec![None; usize::from(wire::slot::SLOTS as u16 / GROUP)],
             chance: number as u64 + 1,
@@ -274,7 +279,8 @@ mod tests {
     #[test]
     fn lost_and_unacknowledged_writes_are_told_apart() {
         let counts = Counts::default();
-        let mut worker = Worker::new(vec![], 0, KEYS);
+        let client = Client::new(Vec::new(), Duration::ZERO);
+        let mut worker = Worker::new(client, 0, KEYS);
         worker.compare(0, &Value::Null, &counts);
         worker.raised(0, 1, &counts);
         worker.raised(0, 2, &counts);

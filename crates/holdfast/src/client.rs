@@ -94,7 +94,7 @@ impl Client {
         connection.call(words)
     }
 
-    /// A slot has a new owner. Others may have it, too, if a replica has taken over: it is asked
+    /// A slot has a new owner. Others may have the same, if a replica has taken over: it is asked
     /// for all of them now, since the old owner may end before they are needed.
     fn moved(&mut self, slot: u16, to: Address) -> Rc<Address> {
         // If it does not answer, the request will tell.
