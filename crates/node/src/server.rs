@@ -222,8 +222,18 @@ impl Node {
         if self.wants_score(&config, session) {
             return self.adjust_oom_for(changes, session, turn);
         }
-        reply.ok();
+        let announced = changes.iter().any(|(row, _)| row.name.starts_with("cluster-announce-"));
+        let shown = announced
+            && session.transaction.running.is_none()
+            && self.clustering.as_ref().is_some_and(|clustering| clustering.topology.is_some());
+        if !shown {
+            reply.ok();
+        }
         self.adopt(config, turn.out);
+        if shown {
+            // Its answer comes behind the settings, when CLUSTER NODES shows them.
+            self.ask_cluster(&[b"cluster", b"saveconfig"], session, turn.out);
+        }
     }
 
     /// Goes on with other settings.

@@ -1,7 +1,7 @@
 //! A local cluster under `holdfast up`, and what becomes of it when a primary dies.
 
 use crate::client::Client;
-use crate::server::{HOLDFAST, Server};
+use crate::server::{HOLDFAST, Server, until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -168,6 +168,23 @@ fn a_killed_primary_is_replaced_and_nothing_acknowledged_is_lost() {
         up.say(0, &["info", "replication"]).contains("master_link_status:up")
     });
     up.wait("all slots", |up| up.say(0, &["cluster", "info"]).contains("cluster_state:ok"));
+}
+
+#[test]
+fn what_is_announced_is_shown_at_once() {
+    let server = Server::with(&["--cluster-enabled", "yes", "--save", ""]);
+    let mut client = server.client();
+    until("its name", || (client.line("CLUSTER MYID").len() == 40).then_some(()));
+    for port in 7000..7010 {
+        assert_eq!(client.line(&format!("CONFIG SET cluster-announce-port {port}")), "+OK");
+        let nodes = client.line("CLUSTER NODES");
+        assert!(nodes.contains(&format!(":{port}@")), "{nodes}");
+    }
+    // Among others it cannot wait.
+    for line in ["MULTI", "CONFIG SET cluster-announce-port 7777"] {
+        client.line(line);
+    }
+    assert_eq!(client.line("EXEC"), "[+OK]");
 }
 
 /// A node that left the cluster, and still answers, is no guide to it.
