@@ -67,7 +67,7 @@ pub(crate) struct Options {
     /// The simulator with new seeds for so many hours
     #[arg(long, conflicts_with_all = ["pairs", "mixed", "failover"])]
     hours: Option<f64>,
-    /// With `--pairs`, `--mixed` or `--failover`: only what has this in its name, such as `redis>holdfast`
+    /// With `--pairs`, `--mixed` or `--failover`: only what has this in its name
     #[arg(long, value_name = "PART", default_value = "")]
     only: String,
     /// With `--pairs`: snapshots are sent from a file
