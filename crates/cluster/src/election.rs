@@ -328,6 +328,8 @@ impl Cluster {
         let me = self.members.my_key();
         self.members.me_mut().become_primary();
         self.members.me_mut().config_epoch = epoch;
+        self.members.me_mut().trust.successor_of = Some(old);
+        self.withhold_from(now, me, Some(old));
         for slot in slots.iter() {
             self.slots.set(slot, Some(me), &mut self.members);
         }

@@ -89,7 +89,7 @@ impl Cluster {
     /// until then we withhold the lease from its successor.
     fn ask_to_concede(&mut self, now: Now, out: &mut Out) {
         let waits = |member: &Member| member.trust.withheld_until.is_some_and(|at| now.mono < at);
-        let successors = self.members.others().filter(|(_, member)| waits(member));
+        let successors = self.members.iter().filter(|(_, member)| waits(member));
         let olds = successors.filter_map(|(_, member)| member.trust.successor_of);
         let silent = |member: &&Member| member.boot.is_none() && member.times.ping_sent.is_none();
         let olds = olds.filter_map(|old| self.members.get(old)).filter(silent);

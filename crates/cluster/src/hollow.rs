@@ -8,10 +8,11 @@
 //! Others know no such state and take it for alive; so if nobody takes over, it says of itself that
 //! it is dead. It is hollow no longer when another node owns its slots, or when every replica it
 //! knows has been heard and has no more than itself. With data of its own also when a replica has
-//! not been heard for a long time: then that replica is taken for gone, and what only it had is
-//! lost.
+//! not been heard for a long time, whatever it said before: then that replica is taken for gone,
+//! and what only it had is lost.
 
 use crate::cluster::Cluster;
+use crate::members::Member;
 use machine::{Instant, Level, Now, Out, Span};
 use wire::bus::Body;
 
@@ -72,13 +73,16 @@ impl Cluster {
             return;
         }
         let (id, offset) = (me.id, self.data.offset);
+        let patience = Span::millis((5 * self.config.node_timeout).max(MIN_PATIENCE_MS));
         let replicas = || self.members.others().filter(|(_, member)| member.primary == Some(id));
-        let heard = replicas().filter(|(_, member)| member.times.heard.is_some()).count();
-        if replicas().any(|(_, member)| member.offset > offset) {
+        let newer = |member: &Member| member.offset > offset;
+        let lately =
+            |member: &Member| member.times.heard.is_some_and(|at| now.mono.since(at) <= patience);
+        if replicas().any(|(_, member)| newer(member) && lately(member)) {
             return self.renounce(now, out);
         }
-        let patience = Span::millis((5 * self.config.node_timeout).max(MIN_PATIENCE_MS));
-        if heard == replicas().count() {
+        let known = |member: &Member| member.times.heard.is_some() && !newer(member);
+        if replicas().all(|(_, member)| known(member)) {
             self.fill(now, "no replica has newer data", out);
         } else if now.mono.since(since) > patience && !self.health.hollow.empty {
             self.fill(now, "no replica that can be heard has newer data", out);

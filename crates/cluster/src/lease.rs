@@ -2,19 +2,22 @@
 //!
 //! A voter's PONG to a PING of ours is ground for a lease of node-timeout, counted from when the
 //! PING was *sent*. Three rules keep the leases of an old and a new owner apart:
-//! 1. A voter withholds ground from whoever claims slots that it knows to be another's.
+//! 1. A voter withholds ground from whoever claims slots that it knows to be another's, and from
+//!    whoever claims slots that it has said to be its own.
 //! 2. A voter that learns of a takeover withholds ground from the new owner until it has not heard
 //!    from the old one for node-timeout, or the old one has conceded.
 //! 3. Our own voice counts only once so many other voters have acknowledged our claim that a rival
 //!    for our seat, who would count his own voice too, can find no majority among the rest.
+//!
+//! Our own voice obeys the second rule as well: it is the only one where nobody else has slots.
 
 use crate::cluster::Cluster;
 use crate::mail::ToNode;
-use crate::members::Key;
+use crate::members::{Key, Trust};
 use crate::topology::Lease;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use machine::{ConnId, Instant, Now, Out, Span};
+use machine::{ConnId, Instant, Level, Now, Out, Span};
 use wire::bus::{Header, SlotSet, Touch, own_flag};
 
 /// Taken off the lease for what clocks and turns may be apart.
@@ -96,6 +99,15 @@ impl Cluster {
         let lease = Lease(self.lease(now.mono));
         // It never moves back while its links stand, but a link may have died.
         if lease != self.grants.last {
+            if lease == Lease(None) && self.members.me().is_voter() {
+                let (granted, quorum) = (self.grants.granted.len(), self.quorum());
+                let refused = self.grants.refused.len();
+                let text = "The lease has run out: voters needed";
+                out.log(
+                    Level::Notice,
+                    format_args!("{text} {quorum}, answered {granted}, of them withheld {refused}"),
+                );
+            }
             self.grants.last = lease;
             self.tell(ToNode::Lease(lease), out);
         }
@@ -125,24 +137,37 @@ impl Cluster {
         if !me.is_voter() || !self.voice.said.primary || self.is_hollow() {
             return None;
         }
-        let (size, quorum) = (self.members.voters(), self.quorum());
-        let voter = |key: &&Key| self.members.get(**key).is_some_and(|m| m.is_voter());
-        let acknowledged = self.grants.acknowledged.iter().filter(voter).count();
-        let mut grounds: Vec<Instant> = self
-            .grants
-            .granted
-            .iter()
-            .filter(|(key, _)| voter(key))
-            .map(|(_, sent)| *sent)
-            .collect();
-        if acknowledged >= (size - quorum + 1).min(size - 1) {
+        let size = self.members.voters();
+        let quorum = size / 2 + 1;
+        let voter = |key: &Key| self.members.get(*key).is_some_and(|m| m.is_voter());
+        let acknowledged = &self.grants.acknowledged;
+        let acknowledged = acknowledged.iter().filter(|key| voter(key)).count();
+        let granted = self.grants.granted.iter().filter(|(key, _)| voter(key));
+        let mut grounds: Vec<Instant> = granted.map(|(_, sent)| *sent).collect();
+        if acknowledged >= (size - quorum + 1).min(size - 1) && self.grants_itself(now) {
             // Rounded, so that a lone primary's lease does not move at every turn.
             grounds.push(if size == 1 { Instant(now.0 / TICK * TICK) } else { now });
         }
-        grounds.sort_by(|a, b| b.cmp(a));
-        let sent = *grounds.get(quorum - 1)?;
+        if grounds.len() < quorum {
+            return None;
+        }
+        let (_, sent, _) = grounds.select_nth_unstable_by(quorum - 1, |a, b| b.cmp(a));
+        let sent = *sent;
         let until = sent + Span(self.config.timeout().0.saturating_sub(MARGIN.0));
         (until > now).then_some(until)
+    }
+
+    /// Whether our own voice is ground for our lease.
+    fn grants_itself(&self, now: Instant) -> bool {
+        let trust = &self.members.me().trust;
+        !self.may_be_replaced(trust, now) && trust.withheld_until.is_none_or(|until| now >= until)
+    }
+
+    /// A replica that we voted for applies no more of its primary's stream, and may be elected
+    /// already: what that primary acknowledged from now on would be lost with the claim.
+    fn may_be_replaced(&self, trust: &Trust, now: Instant) -> bool {
+        let elected_until = |at| at + self.config.auth_timeout();
+        trust.voted.is_some_and(|(at, _)| now < elected_until(at))
     }
 
     /// Whether our PONG to this sender is ground for its lease.
@@ -150,21 +175,25 @@ impl Cluster {
         let Some(member) = self.members.get(sender) else { return false };
         let waits = member.trust.withheld_until.is_some_and(|until| now.mono < until);
         let unsaved = self.store.is_behind();
-        // A replica that we voted for applies no more of this primary's stream, and may be elected
-        // already: what the primary acknowledged from now on would be lost with its claim.
-        let elected_until = |at| at + self.config.auth_timeout();
-        let replaced = member.trust.voted.is_some_and(|(at, _)| now.mono < elected_until(at));
         member.is_primary()
             && !waits
             && !crate::receive::is_hollow(header)
             && !unsaved
-            && !replaced
+            && !self.may_be_replaced(&member.trust, now.mono)
             && self.owns_all(sender, &header.slots)
     }
 
+    /// Whether all that `owner` claims is his. What we have just been given he cannot know to be
+    /// ours before we say it.
     fn owns_all(&self, owner: Key, claimed: &SlotSet) -> bool {
-        self.slots.are(owner, claimed)
-            || claimed.iter().all(|slot| self.slots.owner(slot) == Some(owner))
+        if self.slots.are(owner, claimed) {
+            return true;
+        }
+        let (me, said) = (self.members.my_key(), self.voice.slots());
+        claimed.iter().all(|slot| match self.slots.owner(slot) {
+            Some(other) if other == me => !said.contains(slot),
+            other => other == Some(owner),
+        })
     }
 
     /// The flags of our PONG to this sender.
@@ -181,13 +210,19 @@ impl Cluster {
         let Some(old) = owner.and_then(|key| self.members.get(key)) else { return };
         let heard = old.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
         let until = heard + self.config.timeout();
-        if old.gone.is_held() {
+        let gone = old.gone.is_held();
+        // Our vote for another replica of the old owner may still elect it, over the new owner.
+        let rival = old.trust.voted.filter(|(_, candidate)| {
+            let new = self.members.get(sender).map(|new| new.id);
+            let followed = self.members.get(*candidate).and_then(|rival| rival.primary);
+            *candidate != sender && followed.is_some() && followed != new
+        });
+        let Some(new) = self.members.get_mut(sender) else { return };
+        if new.trust.successor_of.is_none() {
             return;
         }
-        if let Some(new) = self.members.get_mut(sender)
-            && new.trust.successor_of.is_some()
-            && now.mono < until
-        {
+        new.trust.voted = rival.or(new.trust.voted);
+        if !gone && now.mono < until {
             new.trust.successor_of = owner;
             new.trust.withheld_until = Some(until);
         }

@@ -83,13 +83,10 @@ impl Links {
         self.calls.values().any(|call| *call == Call { to: key, port: Probe::Bus })
     }
 
-    /// Notes who is at the other end of a link to us.
-    pub(crate) fn said_by(&mut self, conn: ConnId, id: NodeId) {
-        if let Some(link) = self.open.get_mut(&conn)
-            && link.to.is_none()
-        {
-            link.from = Some(id);
-        }
+    /// Notes who is at the other end of a link to us; whether that is news.
+    fn said_by(&mut self, conn: ConnId, id: NodeId) -> bool {
+        let link = self.open.get_mut(&conn).filter(|link| link.to.is_none());
+        link.is_some_and(|link| link.from.replace(id) != Some(id))
     }
 
     fn token(&mut self, to: Key, port: Probe) -> Token {
@@ -146,6 +143,22 @@ impl Cluster {
             return out.close(conn);
         }
         self.links.open.insert(conn, link(now, None, peer));
+    }
+
+    /// Someone names himself over a link to us. A member keeps one: an older one is what a crash of
+    /// its host has left, and would hide that the member's links have ended. A MEET may come over
+    /// a second one that its sender closes itself.
+    pub(crate) fn said_by(&mut self, conn: ConnId, id: NodeId, body: &Body, out: &mut Out) {
+        let ping = matches!(body, Body::Touch { touch: Touch::Ping, .. });
+        if !self.links.said_by(conn, id) || !ping {
+            return;
+        }
+        let left = |(other, link): &(ConnId, &Link)| *other != conn && link.from == Some(id);
+        let left: Vec<ConnId> = self.links.iter().filter(left).map(|(conn, _)| conn).collect();
+        for conn in left {
+            self.links.open.remove(&conn);
+            out.close(conn);
+        }
     }
 
     /// Whether a connection is from nobody we know.

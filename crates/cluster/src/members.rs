@@ -185,18 +185,21 @@ pub(crate) struct Members {
     all: BTreeMap<Key, Member>,
     ids: BTreeMap<NodeId, Key>,
     next: u32,
+    /// Rises whenever there are others than before.
+    pub(crate) changes: u64,
 }
 
 impl Members {
     pub(crate) fn new(me: Member) -> Self {
         let mut members =
-            Members { me: Key(1), all: BTreeMap::new(), ids: BTreeMap::new(), next: 0 };
+            Members { me: Key(1), all: BTreeMap::new(), ids: BTreeMap::new(), next: 0, changes: 0 };
         members.me = members.add(me);
         members
     }
 
     pub(crate) fn add(&mut self, member: Member) -> Key {
         self.next += 1;
+        self.changes += 1;
         let key = Key(self.next);
         self.ids.insert(member.id, key);
         self.all.insert(key, member);
@@ -240,6 +243,7 @@ impl Members {
 
     pub(crate) fn rename(&mut self, key: Key, id: NodeId) {
         if let Some(member) = self.all.get_mut(&key) {
+            self.changes += 1;
             self.ids.remove(&member.id);
             member.id = id;
             self.ids.insert(id, key);
@@ -249,6 +253,7 @@ impl Members {
     /// Takes a member out. Its slots and links are the caller's business.
     pub(crate) fn remove(&mut self, key: Key) -> Option<Member> {
         let gone = self.all.remove(&key)?;
+        self.changes += 1;
         self.ids.remove(&gone.id);
         for member in self.all.values_mut() {
             member.reports.remove(&key);

@@ -14,7 +14,7 @@ use wire::bus::flag;
 const DELAY: Span = Span::millis(5000);
 
 fn works(member: &Member) -> bool {
-    !member.is(flag::FAIL)
+    !member.is(flag::FAIL) && !member.gone.is_held()
 }
 
 impl Cluster {
@@ -31,6 +31,9 @@ impl Cluster {
             return;
         }
         let Some((key, primary)) = self.members.my_primary() else { return };
+        if !works(primary) {
+            return;
+        }
         let mine = self.working_replicas(primary);
         let barrier = usize::try_from(self.config.migration_barrier).unwrap_or(usize::MAX);
         if mine < 2 || mine != most || mine <= barrier || !self.is_first_of_donors(most) {
@@ -52,6 +55,8 @@ impl Cluster {
         let mut most = 0;
         for key in self.members.keys() {
             let Some(member) = self.members.get(key).filter(|member| member.is_voter()) else {
+                // Whoever has been replaced needs nobody any more.
+                self.members.get_mut(key).into_iter().for_each(|m| m.times.orphaned = None);
                 continue;
             };
             let replicas = self.working_replicas(member);
@@ -71,7 +76,7 @@ impl Cluster {
     fn is_first_of_donors(&self, most: usize) -> bool {
         let donor = |member: &Member| {
             let primary = member.primary.and_then(|id| self.members.by_id(id));
-            works(member) && primary.is_some_and(|p| self.working_replicas(p) == most)
+            works(member) && primary.is_some_and(|p| works(p) && self.working_replicas(p) == most)
         };
         let donors = self.members.iter().filter(|(_, m)| m.is_replica() && donor(m));
         donors.map(|(_, member)| member.id).min() == Some(self.members.me().id)

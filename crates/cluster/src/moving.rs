@@ -144,7 +144,6 @@ impl Cluster {
         if self.slots.owner(slot) != Some(key) {
             self.slots.set(slot, Some(key), &mut self.members);
             self.changed_config();
-            self.store.claimed = self.store.target();
         }
         let name = self.members.get(key).map(|member| member.id);
         if let Some(id) = name

@@ -18,6 +18,8 @@ pub(crate) struct Picture {
     generation: u64,
     pub(crate) applied: u64,
     pub(crate) dirty: bool,
+    /// The table of owners as it was drawn last, and the changes of slots and members it shows.
+    owners: Option<([u64; 2], Arc<[u16]>)>,
     /// The primary the node was last told to replicate, and where.
     pub(crate) followed: Option<(NodeId, Place)>,
 }
@@ -38,18 +40,39 @@ impl Cluster {
         self.tell(ToNode::Topology(topology), out);
     }
 
-    fn topology(&self) -> Topology {
+    /// Members in a picture's order: ourselves, then the others by name.
+    fn order(&self) -> Vec<(Key, &Member)> {
         let mut order: Vec<(Key, &Member)> = self.members.others().collect();
         order.sort_by_key(|(_, member)| member.id);
         order.insert(0, (self.members.my_key(), self.members.me()));
+        order
+    }
+
+    /// The table of owners. A picture is drawn ten times a second; this seldom changes.
+    fn owners(&mut self) -> Arc<[u16]> {
+        let changes = [self.slots.changes, self.members.changes];
+        if let Some((shown, owners)) = &self.picture.owners
+            && *shown == changes
+        {
+            return Arc::clone(owners);
+        }
         let places: BTreeMap<Key, u16> =
-            order.iter().enumerate().map(|(at, (key, _))| (*key, at as u16)).collect();
+            self.order().into_iter().zip(0..).map(|((key, _), place)| (key, place)).collect();
         let owner = |slot| self.slots.owner(slot).and_then(|key| places.get(&key).copied());
+        let owners: Arc<[u16]> =
+            (0..SLOTS as u16).map(|slot| owner(slot).unwrap_or(NOBODY)).collect();
+        self.picture.owners = Some((changes, Arc::clone(&owners)));
+        owners
+    }
+
+    fn topology(&mut self) -> Topology {
+        let owners = self.owners();
+        let order = self.order();
         Topology {
             generation: self.picture.generation,
             current_epoch: self.store.epochs.current,
             nodes: order.into_iter().map(|(_, member)| self.view(member)).collect(),
-            owners: (0..SLOTS as u16).map(|slot| owner(slot).unwrap_or(NOBODY)).collect(),
+            owners,
             moving: self.slots.open.picture(&self.members),
             ok: self.health.ok,
             hollow: self.is_hollow(),

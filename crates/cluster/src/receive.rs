@@ -24,7 +24,7 @@ impl Cluster {
             out.log(Level::Warning, format_args!("Refusing epoch {epoch} of node {id}: too far."));
             return;
         }
-        self.links.said_by(conn, NodeId(header.sender));
+        self.said_by(conn, NodeId(header.sender), &body, out);
         if let Some(key) = sender {
             self.heard(now, key, &header, out);
             self.pause_seen(now, key, &header, out);
@@ -186,12 +186,21 @@ impl Cluster {
                 if was_primary || known && member.primary != Some(primary) {
                     member.become_replica(Some(primary).filter(|_| known));
                     self.changed_config();
+                    self.no_candidate_against(key, primary);
                 }
                 if was_primary {
                     self.slots.clear(key, &mut self.members);
                 }
                 self.conceded(key);
             }
+        }
+    }
+
+    /// A candidate that we voted for has come to follow the primary it could have replaced.
+    fn no_candidate_against(&mut self, candidate: Key, primary: NodeId) {
+        let followed = self.members.key(primary).and_then(|key| self.members.get_mut(key));
+        if let Some(followed) = followed {
+            followed.trust.voted.take_if(|(_, voted)| *voted == candidate);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::NodeId;
 use crate::cluster::Cluster;
-use crate::members::{Key, Members};
+use crate::members::{Key, Member, Members, Trust};
 use crate::moving::Open;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -22,6 +22,8 @@ pub(crate) struct Slots {
     /// Slots whose owner has stopped to claim them: anyone may have them.
     unclaimed: SlotSet,
     pub(crate) open: Open,
+    /// Rises with every change of an owner.
+    pub(crate) changes: u64,
 }
 
 impl Slots {
@@ -31,6 +33,7 @@ impl Slots {
             sets: BTreeMap::new(),
             unclaimed: SlotSet::default(),
             open: Open::default(),
+            changes: 0,
         }
     }
 
@@ -41,6 +44,7 @@ impl Slots {
     pub(crate) fn set(&mut self, slot: u16, owner: Option<Key>, members: &mut Members) {
         let Some(place) = self.owners.get_mut(usize::from(slot)) else { return };
         let old = core::mem::replace(place, owner.unwrap_or(NOBODY));
+        self.changes += 1;
         if let Some(set) = self.sets.get_mut(&old) {
             set.remove(slot);
         }
@@ -113,6 +117,8 @@ impl Cluster {
             Some((key, _)) => key,
             None => self.members.my_key(),
         };
+        let elected = |member: &Member| member.trust.successor_of.is_some();
+        let elected = self.members.get(sender).is_some_and(elected);
         let (mut total, mut moved, mut taken) = (0, 0, false);
         for slot in 0..SLOTS as u16 {
             let owner = self.slots.owner(slot);
@@ -139,7 +145,9 @@ impl Cluster {
                 // There is nothing left to give away.
                 self.slots.open.to.remove(&slot);
                 self.changed_config();
-                self.store.claimed = self.store.target();
+                if elected {
+                    self.store.claimed = self.store.target();
+                }
             }
         }
         let stripped = self.members.get(ours).is_some_and(|owner| owner.slots == 0);
@@ -178,6 +186,7 @@ impl Cluster {
     /// Becomes a replica of `id`. Our slots are gone already.
     pub(crate) fn follow(&mut self, now: Now, id: NodeId, out: &mut Out) {
         self.members.me_mut().become_replica(Some(id));
+        self.members.me_mut().trust = Trust::default();
         self.share_shard();
         self.slots.open.clear();
         self.election.reset();

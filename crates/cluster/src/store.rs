@@ -47,7 +47,8 @@ pub(crate) struct Store {
     version: u64,
     /// The version the file holds.
     pub(crate) saved: u64,
-    /// The version that holds the last change of a slot's owner.
+    /// The version that holds the last claim of somebody who was elected. A slot that is moved is
+    /// given away by an owner who knows: should we forget that, nobody else takes it for his.
     pub(crate) claimed: u64,
     /// The newest epoch the file holds: none above it is spoken of.
     pub(crate) durable_epoch: u64,
@@ -59,7 +60,7 @@ impl Store {
         self.version + u64::from(self.dirty)
     }
 
-    /// Whether the file does not hold who owns which slot by now.
+    /// Whether the file does not hold yet who was elected.
     pub(crate) fn is_behind(&self) -> bool {
         self.claimed > self.saved
     }

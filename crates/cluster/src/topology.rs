@@ -3,9 +3,11 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use machine::{Instant, UnixMicros};
+use wire::bus::SlotSet;
 use wire::slot::SLOTS;
 
 /// The name of a node: forty hexadecimal digits, for life.
@@ -132,7 +134,7 @@ pub struct Topology {
     /// All nodes, ourselves first, the others by id.
     pub nodes: Vec<NodeView>,
     /// The owner of each slot, as an index into `nodes`, or [`NOBODY`].
-    pub owners: Box<[u16]>,
+    pub owners: Arc<[u16]>,
     /// Slots that move to us or from us; none: no slot is open, as is the rule.
     pub moving: Option<Box<Moving>>,
     /// `cluster_state:ok`.
@@ -153,7 +155,7 @@ impl Topology {
             generation: 0,
             current_epoch: 0,
             nodes: alloc::vec![me],
-            owners: alloc::vec![NOBODY; SLOTS].into_boxed_slice(),
+            owners: alloc::vec![NOBODY; SLOTS].into(),
             moving: None,
             ok: false,
             hollow: false,
@@ -181,6 +183,16 @@ impl Topology {
     #[inline]
     pub fn is_mine(&self, slot: u16) -> bool {
         self.owners[usize::from(slot)] == 0
+    }
+
+    /// The slots that we serve, the lease apart, and that are not on their way.
+    pub fn plain(&self) -> SlotSet {
+        let open = |slot: &u16| {
+            let moving = self.moving.as_ref();
+            moving.is_some_and(|m| m.to.contains_key(slot) || m.from.contains_key(slot))
+        };
+        let served = |slot: &u16| self.ok && self.is_mine(*slot) && !open(slot);
+        (0..SLOTS as u16).filter(served).collect()
     }
 
     /// Whether we are a primary that serves slots, the lease apart.

@@ -1,4 +1,7 @@
 //! What we say of ourselves: only what the node has applied and the file holds.
+//!
+//! That we have lost slots is said as soon as the node has applied it: forgotten in a crash it does
+//! no harm, and whoever claims what is another's gets no lease.
 
 use crate::cluster::Cluster;
 use crate::health::Busy;
@@ -23,6 +26,8 @@ pub(crate) struct Said {
 pub(crate) enum Then {
     /// From now on we say this.
     Say(Said),
+    /// The node serves these slots no more.
+    Leave(SlotSet),
     /// A vote, for this candidate in this epoch.
     Vote(Key, u64),
     /// Our request for votes in this epoch.
@@ -46,6 +51,8 @@ pub(crate) struct Voice {
     pub(crate) said: Said,
     /// What we will say once all that waits is done.
     last: Said,
+    /// Slots that we have lost; they are left out of what is said.
+    lost: SlotSet,
     pending: Vec<Pending>,
 }
 
@@ -56,8 +63,14 @@ impl Voice {
             dirty: true,
             said: Said::default(),
             last: Said::default(),
+            lost: SlotSet::default(),
             pending: Vec::new(),
         }
+    }
+
+    /// The slots that we may say are ours.
+    pub(crate) fn slots(&self) -> SlotSet {
+        self.said.slots.without(&self.lost)
     }
 
     /// What the file holds at the start was said before.
@@ -103,6 +116,12 @@ impl Cluster {
         if core::mem::take(&mut self.voice.dirty) {
             let said = Said::of(&self.members, &self.slots);
             if said != self.voice.last {
+                let lost = self.voice.last.slots.without(&said.slots);
+                if !lost.is_empty() {
+                    self.after_apply_only(Then::Leave(lost));
+                }
+                // What we have again is not lost, although it will be said only later.
+                self.voice.lost = self.voice.lost.without(&said.slots);
                 self.voice.last = said.clone();
                 self.after_apply(Then::Say(said));
             }
@@ -144,6 +163,10 @@ impl Cluster {
                     self.ping_voters(now, out);
                 }
             }
+            Then::Leave(slots) => {
+                let lost = slots.without(&self.voice.last.slots);
+                self.voice.lost = self.voice.lost.iter().chain(lost.iter()).collect();
+            }
             Then::Vote(candidate, epoch) => self.send_vote(candidate, epoch, out),
             Then::Request(epoch) => self.request_votes(now, epoch, out),
             Then::Reply(number, reply) => self.tell(ToNode::Reply { number, reply }, out),
@@ -160,7 +183,7 @@ impl Cluster {
                 let epoch = self.members.get(key).map_or(0, |primary| primary.config_epoch);
                 (self.slots.of(key), epoch)
             }
-            None => (said.slots.clone(), said.config_epoch),
+            None => (self.voice.slots(), said.config_epoch),
         };
         let hollow = if self.is_hollow() { own_flag::HOLLOW } else { 0 };
         let busy = if self.health.busy == Busy::No { 0 } else { own_flag::BUSY };

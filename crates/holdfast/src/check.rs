@@ -5,6 +5,7 @@
 //! carried out whose reply never came.
 
 use crate::client::Client;
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,8 +14,6 @@ use wire::value::Value;
 
 /// Counters: `key_0` to `key_999`.
 const KEYS: usize = 1000;
-/// A reply that takes longer counts as an error.
-const TIMEOUT: Duration = Duration::from_millis(250);
 /// How long the first node may take to answer.
 const FIRST: Duration = Duration::from_secs(5);
 /// Pause after an error.
@@ -34,6 +33,9 @@ pub(crate) struct Options {
     /// Clients that write at the same time, each its own counters
     #[arg(long, default_value_t = 4)]
     clients: usize,
+    /// A reply that takes longer counts as an error
+    #[arg(long, default_value_t = 250, value_parser = clap::value_parser!(u64).range(1..))]
+    timeout_ms: u64,
     /// Print the result as JSON at the end, and nothing else
     #[arg(long)]
     json: bool,
@@ -76,10 +78,14 @@ pub(crate) fn run(options: &Options) -> Result<bool, String> {
             .map_err(|error| error.to_string())?;
     }
     let clients = options.clients.clamp(1, KEYS);
+    let timeout = Duration::from_millis(options.timeout_ms);
     let threads: Vec<_> = (0..clients)
         .map(|number| {
             let (counts, seeds) = (Arc::clone(&counts), seeds.clone());
-            std::thread::spawn(move || Worker::new(seeds, number, clients).run(&counts))
+            std::thread::spawn(move || {
+                let client = Client::new(seeds, timeout);
+                Worker::new(client, number, clients).run(&counts);
+            })
         })
         .collect();
     let began = Instant::now();
@@ -135,23 +141,23 @@ fn line(counts: &Counts) -> String {
     text
 }
 
-fn report(counts: &Counts, json: bool) {
+fn report(counts: &Counts, as_json: bool) {
     let seconds = Counts::get(&counts.longest_us) as f64 / 1e6;
-    if !json {
+    if !as_json {
         println!("{}", line(counts));
         println!("longest unavailability: {seconds:.3} s");
         return;
     }
-    println!(
-        "{{\"reads\":{},\"read_errors\":{},\"writes\":{},\"write_errors\":{},\"lost\":{},\
-         \"unacknowledged\":{},\"longest_unavailability_s\":{seconds:.3}}}",
-        Counts::get(&counts.reads),
-        Counts::get(&counts.read_errors),
-        Counts::get(&counts.writes),
-        Counts::get(&counts.write_errors),
-        Counts::get(&counts.lost),
-        Counts::get(&counts.unacknowledged)
-    );
+    let report = json!({
+        "reads": Counts::get(&counts.reads),
+        "read_errors": Counts::get(&counts.read_errors),
+        "writes": Counts::get(&counts.writes),
+        "write_errors": Counts::get(&counts.write_errors),
+        "lost": Counts::get(&counts.lost),
+        "unacknowledged": Counts::get(&counts.unacknowledged),
+        "longest_unavailability_s": (seconds * 1e3).round() / 1e3,
+    });
+    println!("{report}");
 }
 
 /// One client with its share of the counters.
@@ -165,10 +171,10 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(seeds: Vec<(String, u16)>, number: usize, of: usize) -> Self {
+    fn new(client: Client, number: usize, of: usize) -> Self {
         let mine = (number..KEYS).step_by(of);
         Worker {
-            client: Client::new(seeds, TIMEOUT),
+            client,
             counters: mine.map(|i| (format!("key_{i}"), None)).collect(),
             down: vec![None; usize::from(wire::slot::SLOTS as u16 / GROUP)],
             chance: number as u64 + 1,
@@ -273,7 +279,8 @@ mod tests {
     #[test]
     fn lost_and_unacknowledged_writes_are_told_apart() {
         let counts = Counts::default();
-        let mut worker = Worker::new(vec![], 0, KEYS);
+        let client = Client::new(Vec::new(), Duration::ZERO);
+        let mut worker = Worker::new(client, 0, KEYS);
         worker.compare(0, &Value::Null, &counts);
         worker.raised(0, 1, &counts);
         worker.raised(0, 2, &counts);

@@ -145,10 +145,12 @@ impl Node {
             let first = if self.clustering.is_some() { first } else { !0 };
             self.pass(session, demands & first)?;
         }
-        if self.clustering.is_some() && demands & gate::KEYS != 0 {
+        if let Some(clustering) = &self.clustering
+            && demands & gate::KEYS != 0
+        {
             if row.id == CommandId::Exec {
                 self.route_queue(session, turn.now)?;
-            } else {
+            } else if !clustering.is_plain(row, call.slot, turn.now) {
                 self.route(row, args, call.slot, session, turn.now)?;
             }
         }

@@ -99,6 +99,7 @@ impl Process {
             _ => 20_000,
         };
         self.unfinished.insert(ticket);
+        let cost = cost * (1 + core.hosts[self.host.0].disk.slower);
         self.files_until = self.files_until.max(core.time) + cost;
         let (process, life) = (self.id, self.life);
         core.schedule(self.files_until, Happening::File { process, life, ticket, op });

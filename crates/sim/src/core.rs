@@ -22,6 +22,8 @@ pub(crate) struct Host {
     pub(crate) disk: Disk,
     /// How far its wall clock is off, in microseconds.
     pub(crate) wall_offset: i64,
+    /// Bytes it has sent to other hosts.
+    pub(crate) sent: u64,
 }
 
 /// Something that will happen.
@@ -106,6 +108,9 @@ impl Core {
         let link = *self.link(source, target);
         let jitter = if link.jitter > 0 { self.chance.between(0, link.jitter) } else { 0 };
         let size = if let Packet::Data(bytes) = &packet { bytes.len() as u64 } else { 0 };
+        if source != target {
+            self.hosts[source.0].sent += size;
+        }
         let transfer = link.bandwidth.map_or(0, |b| size * 1_000_000_000 / b.max(1));
         let arrival = self.time + link.latency + jitter + transfer;
         let Some(stream_state) = self.network.streams.get_mut(&stream) else { return };

@@ -14,6 +14,8 @@ pub(crate) struct Disk {
     locks: BTreeMap<String, u32>,
     /// Whether there is no room for a further byte.
     pub(crate) full: bool,
+    /// How many times longer everything takes, beyond the usual.
+    pub(crate) slower: u64,
 }
 
 #[derive(Default)]

@@ -33,7 +33,14 @@ impl World {
     /// Adds a host.
     pub fn host(&mut self, name: &str, ip: IpAddr) -> HostId {
         let disk = Disk::default();
-        self.core.hosts.push(Host { name: name.into(), ip, up: true, disk, wall_offset: 0 });
+        self.core.hosts.push(Host {
+            name: name.into(),
+            ip,
+            up: true,
+            disk,
+            wall_offset: 0,
+            sent: 0,
+        });
         HostId(self.core.hosts.len() - 1)
     }
 
@@ -90,6 +97,11 @@ impl World {
     /// With what status a machine exited, if it did.
     pub fn exit_status(&self, machine: Address) -> Option<i32> {
         self.processes[machine.0 as usize].end.exit
+    }
+
+    /// How many bytes a host has sent to others.
+    pub fn sent(&self, host: HostId) -> u64 {
+        self.core.hosts[host.0].sent
     }
 
     /// What a program on `host` would read at `path`.
@@ -233,6 +245,12 @@ impl World {
     pub fn remove_file(&mut self, host: HostId, path: &str) {
         self.core.record(Some(host), format!("{path} is removed"));
         self.core.hosts[host.0].disk.remove(path);
+    }
+
+    /// Makes a host's disk so many times slower than usual; 1 is as usual.
+    pub fn slow_disk(&mut self, host: HostId, times: u64) {
+        self.core.record(Some(host), format!("the disk is {times} times slower"));
+        self.core.hosts[host.0].disk.slower = times.max(1) - 1;
     }
 
     /// Fills a host's disk to the last byte, or makes room.

@@ -4,20 +4,31 @@
 //! script runs against Debian's programs as well, and every fact that differs is printed; only the
 //! differences that a scene declares to be on purpose are forgiven. Ports are the tutorials' own.
 
+mod ask;
+mod broken;
+mod checker;
 mod create;
 mod cuts;
 mod example;
+mod fields;
 mod folders;
 mod follow;
+mod handover;
 mod hosts;
+mod lan;
+mod losses;
 mod members;
 mod moves;
+mod orphans;
+mod place;
 mod play;
 mod prove;
 mod pty;
+mod segfault;
 mod stage;
 mod throughput;
 mod typed;
+mod view;
 
 use anyhow::{Context, Result, bail};
 use stage::{Side, Stage};
@@ -62,17 +73,23 @@ const SCENES: &[Scene] = &[
     hosts::FAILS,
     hosts::AGAIN,
     hosts::DEMO,
+    losses::SCENE,
     folders::CREATE_CLUSTER,
     folders::CLUSTER_TEST,
     create::SCENE,
     play::SCENE,
     example::SCENE,
     prove::SCENE,
-    moves::RESHARD,
-    moves::INTERRUPTED,
+    segfault::SCENE,
+    fields::SCENE,
+    handover::SCENE,
+    moves::SCENE,
+    broken::SCENE,
+    ask::SCENE,
     members::ADD,
     members::REPLICA,
     members::REMOVE,
+    orphans::SCENE,
     follow::WAYS,
     follow::INFO,
     cuts::CUTS,
@@ -109,12 +126,17 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             let mut stage = Stage::new(side, &ours, options.rounds)?;
             let mut outcome = (scene.run)(&mut stage);
             facts.push(std::mem::take(&mut stage.facts));
+            let kept = tree::target_folder().join("scenes").join(scene.name).join(side.name());
+            if outcome.is_err() {
+                stage.keep(&kept)?;
+            }
             drop(stage);
             if let ([ours, theirs], Ok(())) = (facts.as_slice(), &outcome) {
                 outcome = compare(scene, ours, theirs);
             }
             if let Err(error) = &outcome {
                 println!("{} on {}: {error:#}", scene.name, side.name());
+                println!("{} on {}: its files are in {}", scene.name, side.name(), kept.display());
             }
             let seconds = began.elapsed().as_secs_f64();
             rows.push(Row { scene, side: side.name(), outcome, seconds });

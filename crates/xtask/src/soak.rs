@@ -8,7 +8,9 @@
 //!
 //! `--pairs`: chains of our server, Redis and Valkey, in [`pairs`].
 //!
-//! `--mixed`: clusters of our nodes and theirs, in [`mixed`].
+//! `--mixed` and `--failover`: clusters under `holdfast check`, in [`mixed`].
+//!
+//! `--hours`: the simulator, with seeds that nobody has played.
 
 mod alike;
 mod chain;
@@ -24,6 +26,7 @@ use anyhow::{Context, Result, bail};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,7 +61,13 @@ pub(crate) struct Options {
     /// Clusters of our nodes and those of Redis or Valkey, instead of a case
     #[arg(long, conflicts_with = "pairs")]
     mixed: bool,
-    /// With `--pairs` or `--mixed`: only what has this in its name, such as `redis>holdfast`
+    /// Clusters of our nodes alone that lose primaries, as many `--rounds` as asked for
+    #[arg(long, conflicts_with_all = ["pairs", "mixed"])]
+    failover: bool,
+    /// The simulator with new seeds for so many hours
+    #[arg(long, conflicts_with_all = ["pairs", "mixed", "failover"])]
+    hours: Option<f64>,
+    /// With `--pairs`, `--mixed` or `--failover`: only what has this in its name
     #[arg(long, value_name = "PART", default_value = "")]
     only: String,
     /// With `--pairs`: snapshots are sent from a file
@@ -83,14 +92,30 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.pairs {
         return pairs::run(options);
     }
-    if options.mixed {
+    if options.mixed || options.failover {
         return mixed::run(options);
+    }
+    if let Some(hours) = options.hours {
+        return simulate(hours);
     }
     match options.case.as_str() {
         "full-sync" => (0..options.rounds).try_for_each(|_| full_sync(options)),
         "clients" => crowd::run(options),
         other => bail!("there is no case {other}"),
     }
+}
+
+/// Seeds that follow from the time, so that no two runs play the same.
+fn simulate(hours: f64) -> Result<()> {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
+    let (first, minutes) = (now * 1000, (hours * 60.0).ceil().max(1.0));
+    let mut command = Command::new("cargo");
+    command.args(["run", "--release", "-q", "-p", "sim", "--bin", "sim", "--"]);
+    command.args(["--for", &format!("{minutes}m"), "--seed", &first.to_string()]);
+    if !command.status()?.success() {
+        bail!("the simulator has found something");
+    }
+    Ok(())
 }
 
 fn full_sync(options: &Options) -> Result<()> {

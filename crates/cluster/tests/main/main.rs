@@ -5,5 +5,6 @@ mod moving;
 mod real;
 mod rig;
 mod scenarios;
+mod seams;
 mod stub;
 mod swarm;

@@ -1,6 +1,6 @@
 //! Slots that are moved from hand to hand.
 
-use crate::rig::Rig;
+use crate::rig::{Rig, TIMEOUT};
 use machine::Span;
 
 const SECOND: Span = Span::secs(1);
@@ -134,6 +134,51 @@ fn the_last_slot_that_goes_takes_its_owner_along() {
     assert_eq!(rig.open(2), " [5-<-1]");
     assert_eq!(rig.say(2, &format!("FORGET {one}")), "+OK");
     assert_eq!(rig.open(2), "");
+}
+
+/// Two primaries that share the slots, and nobody else: each needs the other for its lease.
+fn two_primaries() -> Rig {
+    let mut rig = Rig::apart(4);
+    for (index, range) in [(0, "0 8191"), (1, "8192 16383")] {
+        assert_eq!(rig.say(index, &format!("ADDSLOTSRANGE {range}")), "+OK");
+        assert_eq!(rig.say(index, &format!("SET-CONFIG-EPOCH {}", index + 1)), "+OK");
+    }
+    assert_eq!(rig.say(0, "MEET 10.0.0.2 7000"), "+OK");
+    rig.wait("both write", Span::secs(10), |rig| {
+        (rig.writer(0), rig.writer(16383)) == (Some(0), Some(1)) && rig.owner(1, 0) == rig.id(0)
+    });
+    rig.run(Span::secs(2));
+    rig
+}
+
+/// Lets time pass in which both must be able to write.
+fn both_write(rig: &mut Rig) {
+    let silent = |rig: &Rig| (rig.writer(0), rig.writer(16383)) != (Some(0), Some(1));
+    assert!(!rig.until(Span::millis(3 * TIMEOUT), silent), "a lease ran out");
+}
+
+/// Who gives a slot away hears of that only when the new owner has saved it.
+#[test]
+fn a_slow_disk_at_the_new_owner_of_a_slot_costs_no_lease() {
+    let mut rig = two_primaries();
+    let (host, to) = (rig.servers[1].host, rig.id(1));
+    rig.world.fill_disk(host, true);
+    rig.command(1, &["SETSLOT", "1", "NODE", &to]);
+    both_write(&mut rig);
+    rig.world.fill_disk(host, false);
+    rig.wait("it is known", Span::secs(5), |rig| rig.owner(0, 1) == to);
+}
+
+/// That a slot is gone is said before it is saved, and what was not elected need not be saved for
+/// its lease.
+#[test]
+fn a_slow_disk_at_the_old_owner_of_a_slot_costs_no_lease() {
+    let mut rig = two_primaries();
+    let (host, to) = (rig.servers[0].host, rig.id(1));
+    rig.world.fill_disk(host, true);
+    assert_eq!(rig.set_slot(1, &format!("1 NODE {to}")), "+OK");
+    rig.wait("it is known", Span::secs(5), |rig| rig.owner(0, 1) == to);
+    both_write(&mut rig);
 }
 
 /// Tools go from node to node and tell each to forget; the nodes are faster.

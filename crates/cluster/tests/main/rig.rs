@@ -25,6 +25,7 @@ pub(crate) struct Server {
 pub(crate) struct Rig {
     pub(crate) world: World,
     pub(crate) servers: Vec<Server>,
+    pub(crate) streams: Streams,
     checkers: Checkers,
 }
 
@@ -62,7 +63,7 @@ impl Rig {
             assert_eq!((first, second), (stub, cluster));
             servers.push(Server { host, stub, cluster, seen, alive: true });
         }
-        Rig { world, servers, checkers: Checkers::default() }
+        Rig { world, servers, streams, checkers: Checkers::default() }
     }
 
     /// Three primaries, each with a replica: server 3 of 0, 4 of 1, 5 of 2.

@@ -64,7 +64,8 @@ impl Stub {
             self.move_on(now, &mut seen);
         }
         let offset = seen.offset;
-        let state = ToCluster::State { offset, linked: true, data_age_ms: Some(0), empty: true };
+        let empty = offset == 0;
+        let state = ToCluster::State { offset, linked: true, data_age_ms: Some(0), empty };
         out.mail(self.cluster, Box::new(state));
         while let Some(words) = seen.commands.pop_front() {
             let words = words.into_iter().map(String::into_bytes).collect();

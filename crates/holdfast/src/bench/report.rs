@@ -2,6 +2,7 @@
 
 use super::load::Outcome;
 use super::options::{Load, Style};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// One test's result.
@@ -126,37 +127,28 @@ impl Report<'_> {
     /// What comes after all rows.
     pub(crate) fn tail(&self, rows: &[Row]) {
         if self.style == Style::Json {
-            println!("{}", json(rows));
+            println!("{}", told(rows));
         }
     }
 }
 
-/// Text within quotes of JSON.
-fn quoted(text: &str) -> String {
-    let one = |letter: char| match letter {
-        '"' | '\\' => format!("\\{letter}"),
-        letter if letter.is_control() => format!("\\u{:04x}", u32::from(letter)),
-        letter => letter.to_string(),
+fn told(rows: &[Row]) -> Value {
+    let rounded = |figure: f64, digits: i32| {
+        let scale = 10f64.powi(digits);
+        (figure * scale).round() / scale
     };
-    text.chars().map(one).collect()
-}
-
-fn json(rows: &[Row]) -> String {
-    let rows: Vec<String> = rows
-        .iter()
-        .map(|row| {
-            let [avg, min, p50, p95, p99, max] = row.latencies();
-            let title = quoted(&row.title);
-            format!(
-                "{{\"test\":\"{title}\",\"requests\":{},\"seconds\":{:.6},\"rps\":{:.2},\
-                 \"repeated\":{},\"latency_ms\":{{\"avg\":{avg:.3},\"min\":{min:.3},\
-                 \"p50\":{p50:.3},\"p95\":{p95:.3},\"p99\":{p99:.3},\"max\":{max:.3}}}}}",
-                row.requests,
-                row.outcome.took.as_secs_f64(),
-                row.rate(),
-                row.outcome.repeated
-            )
+    let one = |row: &Row| {
+        let [avg, min, p50, p95, p99, max] = row.latencies().map(|ms| rounded(ms, 3));
+        json!({
+            "test": row.title,
+            "requests": row.requests,
+            "seconds": rounded(row.outcome.took.as_secs_f64(), 6),
+            "rps": rounded(row.rate(), 2),
+            "repeated": row.outcome.repeated,
+            "latency_ms": {
+                "avg": avg, "min": min, "p50": p50, "p95": p95, "p99": p99, "max": max
+            },
         })
-        .collect();
-    format!("{{\"tests\":[{}]}}", rows.join(","))
+    };
+    json!({ "tests": rows.iter().map(one).collect::<Value>() })
 }

@@ -3,8 +3,9 @@
 use super::arguments::address;
 use super::session::plain;
 use super::{Desk, SETTLE, look, session};
-use admin::json::{self, Json};
+use admin::json;
 use admin::{Node, text};
+use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -37,7 +38,7 @@ pub(super) fn run(desk: &mut Desk<'_>, [seed, folder]: [&str; 2]) -> Result<bool
     }
     let path = folder.join("nodes.json");
     desk.talk.line(format!("Saving cluster configuration to: {}", path.display()));
-    let nodes = Json::List(picture.nodes().map(json::node).collect());
+    let nodes = Value::from_iter(picture.nodes().map(json::node));
     fs::write(&path, format!("{nodes}\n")).map_err(|error| named(&path, &error))?;
     if !problems.is_empty() {
         desk.talk.line(

@@ -169,12 +169,13 @@ impl Carrier<'_> {
     ) -> Result<Vec<String>, String> {
         let mut out = Vec::new();
         for key in keys {
+            // Either may be the one that does not own the slot.
+            self.session.call(from, &[b"ASKING"], None)?;
             let here = match self.session.call(from, &[b"DUMP", key], None)? {
                 // It went before one of the others could not.
                 Value::Error(text) if text.starts_with(b"ASK ") => continue,
                 value => value,
             };
-            // The target does not own the slot yet, or has it from elsewhere.
             self.session.call(to, &[b"ASKING"], None)?;
             let there = self.session.call(to, &[b"DUMP", key], None)?;
             for reply in [&here, &there] {

@@ -5,8 +5,8 @@ use super::session::{Session, resolved};
 use super::{Desk, look};
 use crate::connection::wait_until;
 use admin::create::Plan;
-use admin::json::Json;
 use admin::{Address, Member, Picture, Slots, text};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How long nodes may take to hear of one another.
@@ -31,7 +31,7 @@ pub(super) fn run(desk: &mut Desk<'_>, words: &[String]) -> Result<bool, String>
     }
     show(desk, &plan, picture);
     if desk.options.manner.dry_run {
-        desk.result(|| json(&plan));
+        desk.result(|| plan_json(&plan));
         return Ok(true);
     }
     if !desk.talk.accept("Can I set the above configuration?")? {
@@ -81,25 +81,20 @@ fn show(desk: &Desk<'_>, plan: &Plan, mut picture: Picture) {
     }
 }
 
-fn json(plan: &Plan) -> Json {
+fn plan_json(plan: &Plan) -> Value {
     let primary = |(node, (first, last)): &(Address, (u16, u16))| {
-        Json::Object(vec![
-            ("node", Json::text(text(node))),
-            ("first_slot", Json::Number((*first).into())),
-            ("last_slot", Json::Number((*last).into())),
-        ])
+        let node = text(node);
+        json!({ "node": node, "first_slot": first, "last_slot": last })
     };
     let replica = |(node, index): &(Address, usize)| {
-        Json::Object(vec![
-            ("node", Json::text(text(node))),
-            ("replicates", Json::text(text(&plan.primaries[*index].0))),
-        ])
+        let primary = text(&plan.primaries[*index].0);
+        json!({ "node": text(node), "replicates": primary })
     };
-    Json::Object(vec![
-        ("primaries", Json::List(plan.primaries.iter().map(primary).collect())),
-        ("replicas", Json::List(plan.replicas.iter().map(replica).collect())),
-        ("warnings", Json::texts(plan.warnings())),
-    ])
+    json!({
+        "primaries": plan.primaries.iter().map(primary).collect::<Value>(),
+        "replicas": plan.replicas.iter().map(replica).collect::<Value>(),
+        "warnings": plan.warnings(),
+    })
 }
 
 /// Refuses a node that holds data or knows others.

@@ -4,8 +4,8 @@ use super::arguments::address;
 use super::session::plain;
 use super::{Desk, SETTLE, look, session};
 use crate::connection::{Connection, text};
-use admin::json::Json;
 use admin::{Address, Picture};
+use serde_json::json;
 use std::time::Duration;
 use wire::slot::slot;
 use wire::value::Value;
@@ -52,7 +52,7 @@ pub(super) fn run(desk: &mut Desk<'_>, seed: &Address) -> Result<bool, String> {
     let mut import = Import { desk, picture: &picture, source, from_text: &from_text, moved: 0 };
     import.all()?;
     let moved = import.moved;
-    desk.result(|| Json::Object(vec![("imported", Json::count(moved))]));
+    desk.result(|| json!({ "imported": moved }));
     Ok(true)
 }
 

@@ -5,9 +5,9 @@ use super::create::{JOIN, wait_joined};
 use super::session::resolved;
 use super::{Desk, SETTLE, fix, look};
 use crate::connection::wait_until;
-use admin::json::Json;
 use admin::members::{self, Role};
 use admin::{Address, Node, Picture, text};
+use serde_json::json;
 use std::time::Duration;
 use wire::value::Value;
 
@@ -65,11 +65,8 @@ pub(super) fn add(desk: &mut Desk<'_>, [new, existing]: [&str; 2]) -> Result<boo
     Ok(true)
 }
 
-fn added(node: &Node, primary: Option<&Node>) -> Json {
-    Json::Object(vec![
-        ("added", Json::text(node.id.as_str())),
-        ("replicates", primary.map_or(Json::Null, |node| Json::text(node.id.as_str()))),
-    ])
+fn added(node: &Node, primary: Option<&Node>) -> serde_json::Value {
+    json!({ "added": node.id, "replicates": primary.map(|node| &node.id) })
 }
 
 /// Functions are a part of a primary's data that slots do not have.
@@ -182,6 +179,6 @@ pub(super) fn remove(desk: &mut Desk<'_>, [seed, id]: [&str; 2]) -> Result<bool,
     } else {
         desk.carrier().run(&steps)?;
     }
-    desk.result(|| Json::Object(vec![("removed", Json::text(id.to_ascii_lowercase()))]));
+    desk.result(|| json!({ "removed": id.to_ascii_lowercase() }));
     Ok(true)
 }

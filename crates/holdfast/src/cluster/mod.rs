@@ -17,7 +17,6 @@ mod talk;
 
 use admin::Address;
 use admin::create::Plan;
-use admin::json::Json;
 use arguments::{Access, Options, Order};
 use carry::Carrier;
 use session::Session;
@@ -166,7 +165,7 @@ impl Desk<'_> {
     }
 
     /// The result, for programs.
-    fn result(&self, json: impl FnOnce() -> Json) {
+    fn result(&self, json: impl FnOnce() -> serde_json::Value) {
         if self.options.manner.json {
             println!("{}", json());
         }

@@ -3,8 +3,8 @@
 use super::arguments::{Only, address};
 use super::{Desk, look};
 use crate::cli;
-use admin::json::Json;
 use admin::text;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// A command may take long; that is for the operator to judge.
@@ -42,9 +42,9 @@ pub(super) fn call(desk: &mut Desk<'_>, words: &[String]) -> Result<bool, String
         };
         let at = text(&node.address());
         desk.talk.line(format!("{at}: {reply}"));
-        replies.push(Json::Object(vec![("node", Json::text(at)), ("reply", Json::text(reply))]));
+        replies.push(json!({ "node": at, "reply": reply }));
     }
-    desk.result(|| Json::List(replies));
+    desk.result(|| Value::Array(replies));
     Ok(true)
 }
 
@@ -81,8 +81,6 @@ pub(super) fn set_timeout(desk: &mut Desk<'_>, [seed, timeout]: [&str; 2]) -> Re
         }
     }
     desk.talk.line(format!(">>> New node timeout set. {done} OK, {failed} ERR."));
-    desk.result(|| {
-        Json::Object(vec![("set", Json::Number(done)), ("failed", Json::Number(failed))])
-    });
+    desk.result(|| json!({ "set": done, "failed": failed }));
     Ok(true)
 }

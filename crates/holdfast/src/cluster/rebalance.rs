@@ -2,9 +2,9 @@
 
 use super::carry::Progress;
 use super::{Desk, SETTLE, look};
-use admin::json::Json;
 use admin::rebalance::{self, Transfer, Wish};
 use admin::{Address, Node, move_slot, text};
+use serde_json::{Value, json};
 
 /// Moves them; whether it was done.
 pub(super) fn run(desk: &mut Desk<'_>, seed: &Address) -> Result<bool, String> {
@@ -53,7 +53,7 @@ pub(super) fn run(desk: &mut Desk<'_>, seed: &Address) -> Result<bool, String> {
         desk.settle(seed);
     }
     result?;
-    desk.result(|| json(&plan.transfers, simulate));
+    desk.result(|| plan_json(&plan.transfers, simulate));
     Ok(true)
 }
 
@@ -91,16 +91,16 @@ fn carry(
     Ok(())
 }
 
-fn json(transfers: &[Transfer<'_>], simulated: bool) -> Json {
+fn plan_json(transfers: &[Transfer<'_>], simulated: bool) -> Value {
     let one = |transfer: &Transfer<'_>| {
-        Json::Object(vec![
-            ("from", Json::text(transfer.from.id.as_str())),
-            ("to", Json::text(transfer.to.id.as_str())),
-            ("slots", Json::count(transfer.slots.len())),
-        ])
+        json!({
+            "from": transfer.from.id,
+            "to": transfer.to.id,
+            "slots": transfer.slots.len(),
+        })
     };
-    Json::Object(vec![
-        ("simulated", Json::Bool(simulated)),
-        ("transfers", Json::List(transfers.iter().map(one).collect())),
-    ])
+    json!({
+        "simulated": simulated,
+        "transfers": transfers.iter().map(one).collect::<Value>(),
+    })
 }

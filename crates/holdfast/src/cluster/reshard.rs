@@ -2,8 +2,8 @@
 
 use super::carry::Progress;
 use super::{Desk, SETTLE, look};
-use admin::json::Json;
 use admin::{Address, Node, Picture, move_slot, reshard, text};
+use serde_json::{Value, json};
 
 /// Answers that make no sense are asked for again, so often.
 const TRIES: usize = 100;
@@ -48,13 +48,7 @@ pub(super) fn run(desk: &mut Desk<'_>, seed: &Address) -> Result<bool, String> {
     let moved = carry(desk, &mut progress, &moves, target, &others);
     desk.settle(seed);
     let keys = moved?;
-    desk.result(|| {
-        Json::Object(vec![
-            ("moved_slots", Json::count(progress.done)),
-            ("moved_keys", Json::count(keys as usize)),
-            ("to", Json::text(target.id.as_str())),
-        ])
-    });
+    desk.result(|| json!({ "moved_slots": progress.done, "moved_keys": keys, "to": target.id }));
     Ok(true)
 }
 
@@ -116,15 +110,12 @@ fn show(
     }
 }
 
-fn plan_json(moves: &[reshard::Move<'_>], target: &Node) -> Json {
+fn plan_json(moves: &[reshard::Move<'_>], target: &Node) -> Value {
     let one = |(slot, from): &reshard::Move<'_>| {
-        Json::Object(vec![
-            ("slot", Json::Number((*slot).into())),
-            ("from", Json::text(from.id.as_str())),
-            ("to", Json::text(target.id.as_str())),
-        ])
+        let (from, to) = (&from.id, &target.id);
+        json!({ "slot": slot, "from": from, "to": to })
     };
-    Json::Object(vec![("moves", Json::List(moves.iter().map(one).collect()))])
+    json!({ "moves": moves.iter().map(one).collect::<Value>() })
 }
 
 fn ask_count(desk: &Desk<'_>) -> Result<usize, String> {

@@ -198,6 +198,16 @@ fn interrupted(nodes: &Nodes) {
     assert_eq!((nodes.keys(&[0]), nodes.keys(&[2])), (3, 0));
     nodes.expect(0, &format!("check {seed}"), "[OK] All 16384 slots covered.");
 
+    // The target dies before it has acknowledged a key; its replica has it, and knows of no move.
+    let (b, to) = (nodes.id(1), nodes.port + 1);
+    nodes.say(1, &format!("CLUSTER SETSLOT 12182 IMPORTING {a}"));
+    nodes.say(0, &format!("CLUSTER SETSLOT 12182 MIGRATING {b}"));
+    assert_eq!(nodes.say(0, &format!("MIGRATE 127.0.0.1 {to} {{foo}}1 0 5000 COPY")), "+OK");
+    nodes.say(1, "CLUSTER SETSLOT 12182 STABLE");
+    let said = nodes.expect(0, &format!("fix {seed}"), "*** Replacing target keys...");
+    assert!(said.contains("Case 2: Moving all the 12182 slot keys to its owner"), "{said}");
+    assert_eq!((nodes.keys(&[0]), nodes.keys(&[1])), (3, 0));
+
     // Importing what nobody gives.
     nodes.say(1, &format!("CLUSTER SETSLOT 12182 IMPORTING {a}"));
     nodes.expect(1, &format!("check {seed}"), "The following slots are open: 12182.");

@@ -26,17 +26,16 @@ impl Node {
             ToNode::Topology(topology) => {
                 let generation = topology.generation;
                 let began = topology.serves() && !clustering.serves();
-                clustering.topology = Some(topology);
+                clustering.show(topology);
                 if began && !clustering.lease.allows(now.mono) {
                     self.clients.pause.await_lease(now.mono + LEASE_COMES);
                 }
                 clustering.tell(ToCluster::Applied { generation }, out);
             }
             ToNode::Lease(lease) => {
+                let lost = clustering.lease.allows(now.mono) && clustering.serves();
                 clustering.lease = lease;
-                if lease.allows(now.mono) {
-                    self.clients.pause.lease_settled();
-                }
+                self.lease_moved(lost, now);
             }
             ToNode::Freeze { epoch, to_the_end } => {
                 let open = self.replication.link.as_ref().is_some_and(|link| link.conn().is_some());
@@ -87,6 +86,17 @@ impl Node {
             ToNode::Reply { number, reply } => self.answer_asked(number, &reply, out),
         }
         self.close_gates();
+    }
+
+    /// Writers that wait for a lease go on with it. If there was one and is none any more (of nodes
+    /// that have just met, links are made anew, and the lease with them), they wait for the next.
+    fn lease_moved(&mut self, lost: bool, now: Now) {
+        let Some(clustering) = &self.clustering else { return };
+        if clustering.lease.allows(now.mono) {
+            self.clients.pause.lease_settled();
+        } else if lost {
+            self.clients.pause.await_lease(now.mono + LEASE_COMES);
+        }
     }
 
     /// Applies nothing more of the primary's stream, and says how far it was applied.

@@ -15,6 +15,7 @@ use cluster::Topology;
 use cluster::topology::Lease;
 use machine::{Address, ConnId};
 use std::sync::Arc;
+use wire::bus::SlotSet;
 
 /// What a node in cluster mode knows.
 pub(crate) struct Clustering {
@@ -23,6 +24,8 @@ pub(crate) struct Clustering {
     /// The picture being served; none until the first has come.
     pub(crate) topology: Option<Arc<Topology>>,
     pub(crate) lease: Lease,
+    /// Slots whose requests need no second look; see [`Clustering::is_plain`].
+    plain: SlotSet,
     /// Clients whose CLUSTER command the control plane is working on, by the command's number.
     asked: Vec<(u64, ConnId)>,
     numbers: u64,
@@ -40,6 +43,18 @@ impl Clustering {
         self.topology.as_ref().is_none_or(|topology| topology.hollow)
     }
 
+    /// Serves by this picture from now on.
+    fn show(&mut self, topology: Arc<Topology>) {
+        let same = |old: &Arc<Topology>| {
+            Arc::ptr_eq(&old.owners, &topology.owners)
+                && (old.ok, &old.moving) == (topology.ok, &topology.moving)
+        };
+        if !self.topology.as_ref().is_some_and(same) {
+            self.plain = topology.plain();
+        }
+        self.topology = Some(topology);
+    }
+
     /// Whether we serve slots of our own.
     fn serves(&self) -> bool {
         self.topology.as_ref().is_some_and(|topology| topology.serves())
@@ -50,6 +65,7 @@ impl Clustering {
             address,
             topology: None,
             lease: Lease::default(),
+            plain: SlotSet::default(),
             asked: Vec::new(),
             numbers: 0,
             frozen: false,

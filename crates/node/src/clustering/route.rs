@@ -188,6 +188,14 @@ fn common_slot(row: &'static Command, args: &[&[u8]]) -> Result<Option<u16>, Ref
 }
 
 impl Clustering {
+    /// Whether it is clear at a glance that a request whose key lies in `slot` runs here: nearly
+    /// all do.
+    #[inline]
+    pub(crate) fn is_plain(&self, row: &'static Command, slot: u16, now: Now) -> bool {
+        let leased = |now: Now| self.lease.allows(now.mono);
+        row.one_key && self.plain.contains(slot) && (!row.flags.has(flag::WRITE) || leased(now))
+    }
+
     fn admit(
         &self,
         row: &'static Command,

@@ -57,6 +57,13 @@ impl SlotSet {
         found
     }
 
+    /// Those that are in it and not in `others`.
+    pub fn without(&self, others: &SlotSet) -> SlotSet {
+        let mut rest = self.clone();
+        rest.0.iter_mut().zip(others.0.iter()).for_each(|(bits, others)| *bits &= !others);
+        rest
+    }
+
     /// How many are in it.
     pub fn len(&self) -> usize {
         self.0.iter().map(|byte| byte.count_ones() as usize).sum()

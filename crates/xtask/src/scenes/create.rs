@@ -2,7 +2,7 @@
 
 use super::Scene;
 use super::stage::{PORTS, Side, Stage, covered};
-use crate::bench::Client;
+use super::view::{Node, nodes};
 use anyhow::{Result, ensure};
 
 pub(crate) const SCENE: Scene = Scene {
@@ -35,20 +35,14 @@ fn run(stage: &mut Stage) -> Result<()> {
     ensure!(shell.finish()? == 0, "the shell ends with an error");
     covered()?;
 
-    let mut nodes: Vec<String> = Vec::new();
-    let mut replicas = 0;
-    for line in Client::connect(PORTS.start)?.ask("CLUSTER NODES")?.lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        let port = words[1].split(['@', ':']).nth(1).unwrap_or_default();
-        match words.get(8) {
-            Some(slots) => nodes.push(format!("{port} {slots}")),
-            None => replicas += 1,
-        }
-    }
+    let (primaries, replicas): (Vec<Node>, Vec<Node>) =
+        nodes(stage, PORTS.start)?.into_iter().partition(|node| node.is("master"));
+    let mut nodes: Vec<String> =
+        primaries.iter().map(|node| format!("{} {}", node.port, node.slots.join(" "))).collect();
     nodes.sort();
     let nodes = nodes.join(", ");
     ensure!(nodes == "7000 0-5460, 7001 5461-10922, 7002 10923-16383", "primaries: {nodes}");
-    ensure!(replicas == 3, "{replicas} replicas");
+    ensure!(replicas.len() == 3, "{replicas:?}");
     stage.fact("primaries", nodes);
     let host = plan.contains("in the same host as their");
     ensure!(host, "nothing says that replicas share the host: {plan}");

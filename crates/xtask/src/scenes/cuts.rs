@@ -1,8 +1,9 @@
 //! R32, R33, R35: a link that breaks, gates that close, and ends that are busy.
 
 use super::Scene;
-use super::follow::{level, linked};
+use super::follow::level;
 use super::stage::{Side, Stage, until};
+use super::view::linked;
 use crate::relay::Relay;
 use anyhow::{Result, ensure};
 use std::time::{Duration, Instant};

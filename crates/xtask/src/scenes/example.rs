@@ -54,10 +54,6 @@ fn run(stage: &mut Stage) -> Result<()> {
     let found: Vec<&str> = said.lines().filter(|line| !line.starts_with("->")).collect();
     let wanted: Vec<String> = (1..=last).map(|n| n.to_string()).collect();
     ensure!(found == wanted, "not all are readable: {found:?}");
-    stage.serve(
-        stage.side,
-        7002,
-        &["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"],
-    )?;
+    stage.serve_node(7002, &[])?;
     covered().context("after the old primary is back")
 }

@@ -2,6 +2,7 @@
 
 use super::Scene;
 use super::stage::{Stage, until};
+use super::view::linked;
 use anyhow::{Result, ensure};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -179,11 +180,6 @@ fn by_hand(stage: &mut Stage) -> Result<()> {
     ensure!(partial == "1", "sync_partial_ok {partial}");
     stage.fact("partial", partial);
     Ok(())
-}
-
-/// Waits until a replica's link stands.
-pub(super) fn linked(stage: &Stage, port: u16) -> Result<()> {
-    until("the link stands", || Ok(stage.field(port, "master_link_status")? == "up"))
 }
 
 /// Waits until all are at the same place of the stream.

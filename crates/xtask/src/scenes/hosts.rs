@@ -2,9 +2,12 @@
 //! again, and the demonstration. The second host is another address of this one.
 
 use super::Scene;
+use super::lan::Host;
+use super::place::{PORTS, host};
 use super::pty::Pty;
 use super::stage::{Side, Stage, until};
-use anyhow::{Result, ensure};
+use super::view::nodes;
+use anyhow::{Context, Result, ensure};
 use std::time::{Duration, Instant};
 
 pub(crate) const CREATE: Scene = Scene {
@@ -33,10 +36,11 @@ pub(crate) const DEMO: Scene =
 
 const A: &str = "127.0.0.1";
 const B: &str = "127.0.0.2";
-const PORTS: std::ops::Range<u16> = 6379..6385;
-
-fn host(port: u16) -> &'static str {
-    if port < 6382 { A } else { B }
+fn address(port: u16) -> &'static str {
+    match host(port) {
+        Host::A => A,
+        Host::B => B,
+    }
 }
 
 fn six(stage: &mut Stage) -> Result<()> {
@@ -48,12 +52,12 @@ fn six(stage: &mut Stage) -> Result<()> {
 
 fn serve(stage: &mut Stage, port: u16, more: &[&str]) -> Result<()> {
     let common = ["--bind", "0.0.0.0", "--protected-mode", "no", "--cluster-enabled", "yes"];
-    let own = ["--cluster-announce-ip", host(port), "--cluster-node-timeout", "5000"];
+    let own = ["--cluster-announce-ip", address(port), "--cluster-node-timeout", "5000"];
     stage.serve(stage.side, port, &[&common[..], &own, more].concat())
 }
 
 fn line() -> String {
-    let nodes: Vec<String> = PORTS.map(|port| format!("{}:{port}", host(port))).collect();
+    let nodes: Vec<String> = PORTS.map(|port| format!("{}:{port}", address(port))).collect();
     format!("create --replicas 1 {}", nodes.join(" "))
 }
 
@@ -110,17 +114,15 @@ fn create(stage: &mut Stage) -> Result<()> {
     until("replicas are known", || {
         Ok(stage.say(6379, "cluster nodes")?.matches("slave ").count() == 3)
     })?;
-    let nodes = stage.say(6379, "cluster nodes")?;
-    let words: Vec<Vec<&str>> = nodes.lines().map(|line| line.split(' ').collect()).collect();
-    let address = |words: &[&str]| words[1].split('@').next().unwrap_or_default().to_string();
+    let nodes = nodes(stage, 6379)?;
     let mut primaries = Vec::new();
-    for words in &words {
-        if words[3] == "-" {
-            primaries.push(format!("{} {}", address(words), words.get(8).unwrap_or(&"")));
+    for node in &nodes {
+        if node.primary == "-" {
+            primaries.push(format!("{} {}", node.address, node.slots.join(" ")));
             continue;
         }
-        let primary = words_of(&words_by_id(&nodes), words[3]);
-        let (own, its) = (address(words), address(&primary));
+        let primary = nodes.iter().find(|other| other.id == node.primary);
+        let (own, its) = (&node.address, &primary.context("its primary is unknown")?.address);
         ensure!(own.split(':').next() != its.split(':').next(), "{own} is beside {its}");
     }
     primaries.sort();
@@ -129,14 +131,6 @@ fn create(stage: &mut Stage) -> Result<()> {
     ensure!(primaries == wanted, "{primaries}");
     stage.fact("primaries", primaries);
     Ok(())
-}
-
-fn words_by_id(nodes: &str) -> Vec<Vec<&str>> {
-    nodes.lines().map(|line| line.split(' ').collect()).collect()
-}
-
-fn words_of<'n>(lines: &[Vec<&'n str>], id: &str) -> Vec<&'n str> {
-    lines.iter().find(|words| words[0] == id).cloned().unwrap_or_else(|| vec!["", ""])
 }
 
 fn fails(stage: &mut Stage) -> Result<()> {

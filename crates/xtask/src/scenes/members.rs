@@ -11,10 +11,8 @@ pub(crate) const REPLICA: Scene =
 pub(crate) const REMOVE: Scene =
     Scene { name: "R28", what: "del-node", better: &[], compares: false, run: remove };
 
-const CLUSTERED: [&str; 4] = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
-
 fn new(stage: &mut Stage, port: u16) -> Result<String> {
-    stage.serve(stage.side, port, &CLUSTERED)?;
+    stage.serve_node(port, &[])?;
     stage.say(port, "cluster myid")
 }
 

@@ -27,16 +27,18 @@ fn run(stage: &mut Stage) -> Result<()> {
         Side::Ours => &[Side::Real, Side::Ours][..],
         Side::Real => &[Side::Real],
     };
+    let mut sessions = Vec::new();
     for client in clients {
-        let session = session(stage, *client)
+        let shown = session(stage, *client)
             .with_context(|| format!("with the redis-cli of {}", client.name()))?;
-        if *client == Side::Real {
-            stage.fact("session", session);
-        }
+        sessions.push(shown);
     }
+    ensure!(sessions.iter().all(|shown| *shown == sessions[0]), "they differ: {sessions:#?}");
+    stage.fact("session", sessions.swap_remove(0));
     Ok(())
 }
 
+/// All that is shown from the redirections on.
 fn session(stage: &Stage, client: Side) -> Result<String> {
     let mut command = stage.program(client, "redis-cli");
     command.args(["-c", "-p", "7000"]);

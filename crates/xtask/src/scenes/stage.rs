@@ -3,7 +3,7 @@
 
 use super::pty::Pty;
 use crate::bench::Client;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -101,6 +101,15 @@ impl Stage {
         Pty::spawn(command)
     }
 
+    /// Copies what the scene left in its folder; what was there from the last time goes.
+    pub(crate) fn keep(&self, to: &Path) -> Result<()> {
+        let _ = fs::remove_dir_all(to);
+        fs::create_dir_all(to)?;
+        let status = Command::new("cp").arg("-r").arg(self.path(".")).arg(to).status()?;
+        ensure!(status.success(), "copying to {}: {status}", to.display());
+        Ok(())
+    }
+
     /// A path in the scene's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -183,26 +192,39 @@ impl Stage {
         arguments: &[&str],
     ) -> Result<()> {
         free(port)?;
+        let mut command = self.program(side, "redis-server");
+        command.args(file).args(["--port", &port.to_string()]).args(arguments);
+        self.launch(port, command)?;
+        until("the server answers", || {
+            self.runs(port)?;
+            Ok(Client::connect(port).is_ok_and(|mut client| client.ask("PING").is_ok()))
+        })
+    }
+
+    /// Starts a server for a port by this command, in a folder of its own, where its log is.
+    pub(crate) fn launch(&mut self, port: u16, mut command: Command) -> Result<()> {
         let home = self.folder.join(port.to_string());
         fs::create_dir_all(&home)?;
         let log = File::options().create(true).append(true).open(home.join("log"))?;
-        let mut command = self.program(side, "redis-server");
-        command.args(file).args(["--port", &port.to_string()]).args(arguments).current_dir(&home);
         let child = command
+            .current_dir(&home)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
         self.servers.push((port, child));
-        until("the server answers", || {
-            let (_, child) = self.servers.last_mut().context("it was started")?;
-            if let Some(status) = child.try_wait()? {
-                let log = fs::read_to_string(home.join("log")).unwrap_or_default();
-                bail!("the server at port {port} ended ({status}):\n{log}");
-            }
-            Ok(Client::connect(port).is_ok_and(|mut client| client.ask("PING").is_ok()))
-        })
+        Ok(())
+    }
+
+    /// An error with its log, if the server that was started last has ended.
+    pub(crate) fn runs(&mut self, port: u16) -> Result<()> {
+        let (_, child) = self.servers.last_mut().context("it was started")?;
+        if let Some(status) = child.try_wait()? {
+            let log = self.log(port).unwrap_or_default();
+            bail!("the server at port {port} ended ({status}):\n{log}");
+        }
+        Ok(())
     }
 
     /// What redis-cli prints for a line at a port, its last newline left out.
@@ -241,19 +263,30 @@ impl Stage {
 
     /// Starts six servers that are to be a cluster.
     pub(crate) fn six(&mut self) -> Result<()> {
+        self.six_with(&[])
+    }
+
+    fn six_with(&mut self, more: &[&str]) -> Result<()> {
         for port in PORTS.flat_map(|port| [port, port + 10_000]) {
             free(port)?;
         }
-        for port in PORTS {
-            let directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
-            self.serve(self.side, port, &directives)?;
-        }
-        Ok(())
+        PORTS.into_iter().try_for_each(|port| self.serve_node(port, more))
+    }
+
+    /// Starts a server of a cluster, with these directives as well.
+    pub(crate) fn serve_node(&mut self, port: u16, more: &[&str]) -> Result<()> {
+        let directives = ["--cluster-enabled", "yes", "--cluster-node-timeout", "5000"];
+        self.serve(self.side, port, &[&directives[..], more].concat())
     }
 
     /// Makes a cluster of the six, without talk.
     pub(crate) fn cluster(&mut self) -> Result<()> {
-        self.six()?;
+        self.cluster_with(&[])
+    }
+
+    /// As [`Stage::cluster`], with more directives for each server.
+    pub(crate) fn cluster_with(&mut self, more: &[&str]) -> Result<()> {
+        self.six_with(more)?;
         let mut command = self.program(self.side, "redis-cli");
         command.args(["--cluster", "create"]);
         command.args(PORTS.map(|port| format!("127.0.0.1:{port}")));

@@ -9,6 +9,7 @@
 
 mod cluster;
 mod load;
+mod ours;
 mod replace;
 mod rows;
 
@@ -21,8 +22,13 @@ use rows::Row;
 /// Plays all rows that the options want, with Redis and with Valkey.
 pub(super) fn run(options: &Options) -> Result<()> {
     let programs = Programs::find(&options.ours, options.by_file)?;
-    let rows = || [Kind::Redis, Kind::Valkey].into_iter().flat_map(rows::of);
-    let wanted: Vec<Row> = rows().filter(|row| row.name().contains(&options.only)).collect();
+    let rows = match options.failover {
+        true => (0..options.rounds).flat_map(|_| ours::rows()).collect(),
+        false => [Kind::Redis, Kind::Valkey].into_iter().flat_map(rows::of).collect(),
+    };
+    let rows: Vec<Row> = rows;
+    let wanted: Vec<Row> =
+        rows.into_iter().filter(|row| row.name().contains(&options.only)).collect();
     if wanted.is_empty() {
         bail!("there is no such row");
     }

@@ -7,6 +7,7 @@ use machine::{Address, Span};
 use sim::desk::{Clerk, Desk, request, show};
 use sim::{HostId, World};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use wire::value::Value;
@@ -39,6 +40,8 @@ pub(crate) struct Shape {
     pub(crate) primaries: usize,
     /// Of each primary.
     pub(crate) replicas: usize,
+    /// The first so many primaries have one more.
+    pub(crate) spare: usize,
     pub(crate) clients: usize,
     /// The longest latency of a link between hosts.
     pub(crate) latency: Span,
@@ -77,7 +80,7 @@ impl Deployment {
         let mut world = World::new(seed);
         world.mail_takes(1_000, shape.mail.0);
         let told = Rc::new(Cell::new(0));
-        let count = shape.primaries * (1 + shape.replicas);
+        let count = shape.primaries * (1 + shape.replicas) + shape.spare;
         let servers = (0..count).map(|number| Server::new(&mut world, &shape, number, &told));
         let mut deployment = Deployment {
             servers: servers.collect(),
@@ -267,13 +270,17 @@ impl Deployment {
         let limit = end.min(self.next_watch);
         let left = Span(limit.saturating_sub(self.world.time()));
         let seen = Cell::new(0);
-        // As many steps as tell no node anything: there is nothing to look at in between.
+        // As many steps as tell no node anything and as nobody logs anything in: there is nothing
+        // to look at in between.
         let told = self.told.get();
+        let logged = self.world.transcript().len();
         let ack = self.journal.borrow().acks.len();
         let (counter, journal) = (Rc::clone(&self.told), Rc::clone(&self.journal));
-        let happened = self.world.run_until(left, |_| {
+        let happened = self.world.run_until(left, |world| {
             seen.set(seen.get() + 1);
-            counter.get() != told || journal.borrow().acks.len() != ack || seen.get() > 256
+            let acknowledged = journal.borrow().acks.len() != ack;
+            let said = world.transcript().len() != logged;
+            counter.get() != told || acknowledged || said || seen.get() > 256
         });
         if !happened {
             self.world.run_for(Span(limit.saturating_sub(self.world.time())));
@@ -283,6 +290,11 @@ impl Deployment {
             self.promises.look(self.world.time(), &self.servers, &self.journal.borrow())?;
         }
         Ok(())
+    }
+
+    /// Whether the servers are asked for their replication state from now on.
+    pub(crate) fn watches(&mut self, on: bool) {
+        self.next_watch = if on { self.world.time() } else { u64::MAX };
     }
 
     /// Asks all servers for their replication state, and has the answers looked at.
@@ -320,24 +332,25 @@ impl Deployment {
         (0..self.shape.primaries).map(|n| share(n) as u16).collect()
     }
 
-    /// Whether all servers take the cluster for up, and each shard has a writer and its replicas.
+    /// Whether all servers take the cluster for up, each shard has a writer, and everybody else
+    /// follows one, over a link that stands. Replicas may have migrated.
     pub(crate) fn is_whole(&self) -> bool {
         let ok = |server: &Server| {
             let view = server.view.borrow();
             server.health == Health::Running
                 && view.topology.as_ref().is_some_and(|t| t.ok && t.nodes.iter().all(|n| !n.fail))
         };
-        self.servers.iter().all(ok) && self.shards().iter().all(|slot| self.has_replicas(*slot))
-    }
-
-    /// Whether a slot has a writer, and replicas whose links stand.
-    fn has_replicas(&self, slot: u16) -> bool {
-        let Some(writer) = self.writer(slot) else { return false };
-        let id = self.servers[writer].view.borrow().id();
-        let follows = |(number, server): &(usize, &Server)| {
-            server.view.borrow().primary() == id && self.promises.offsets.is_linked(*number)
+        let writers: Option<BTreeSet<usize>> =
+            self.shards().into_iter().map(|slot| self.writer(slot)).collect();
+        let Some(writers) = writers else { return false };
+        let ids: BTreeSet<_> =
+            writers.iter().map(|n| self.servers[*n].view.borrow().id()).collect();
+        let placed = |(number, server): (usize, &Server)| {
+            let primary = server.view.borrow().primary();
+            let follows = primary.is_some() && ids.contains(&primary);
+            writers.contains(&number) || follows && self.promises.offsets.is_linked(number)
         };
-        self.servers.iter().enumerate().filter(follows).count() >= self.shape.replicas
+        self.servers.iter().all(ok) && self.servers.iter().enumerate().all(placed)
     }
 
     /// The servers that follow this one.

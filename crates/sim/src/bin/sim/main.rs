@@ -4,6 +4,7 @@
 //! seed draws a deployment and its faults; checkers look on. A seed that breaks a promise can be
 //! played again, to the byte.
 
+mod crowd;
 mod deployment;
 mod options;
 mod plan;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     match Options::parse(&arguments) {
         Ok(Some(options)) => match &options.scenario {
             Some(file) => play(file),
+            None if options.crowd > 0 => crowd::run(options.crowd, options.virtual_secs),
             None => swarm::run(&options),
         },
         Ok(None) => {

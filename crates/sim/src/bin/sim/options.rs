@@ -13,6 +13,8 @@ Usage: sim [--for 120s | --count N] [--seed-from HEX | --seed N] [--transcript]
   --transcript     print what happened, with virtual times
   --threads N      1 or 2 (the default)
   --scenario FILE  play a scenario (crates/sim/scenarios) and print its transcript
+  --crowd N        let a cluster of N nodes rest (2 to 250), and say what its gossip costs
+  --virtual SECS   for so long (3600)
 ";
 
 /// See [`USAGE`].
@@ -24,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) transcript: bool,
     pub(crate) threads: u64,
     pub(crate) scenario: Option<String>,
+    pub(crate) crowd: usize,
+    pub(crate) virtual_secs: u64,
 }
 
 impl Options {
@@ -36,6 +40,8 @@ impl Options {
             transcript: false,
             threads: 2,
             scenario: None,
+            crowd: 0,
+            virtual_secs: 3600,
         };
         let mut alone = false;
         let mut rest = arguments.iter();
@@ -49,6 +55,8 @@ impl Options {
                 "--count" => options.count = Some(number(value()?)?),
                 "--scenario" => options.scenario = Some(value()?.clone()),
                 "--threads" => options.threads = number(value()?)?.clamp(1, 2),
+                "--crowd" => options.crowd = number(value()?)?.clamp(2, 250) as usize,
+                "--virtual" => options.virtual_secs = number(value()?)?,
                 "--for" => options.time = Some(duration(value()?)?),
                 _ => return Err(format!("what is '{name}'?")),
             }

@@ -48,12 +48,16 @@ pub(crate) enum Kind {
     Cut { shard: bool, client: bool },
     /// Packets get lost in one direction.
     HalfOpen { inward: bool },
+    /// Packets to and from it take far longer.
+    Slow,
     /// Its streams with all others break.
     Reset,
     /// The machine loses power.
     Crash,
     /// The disk has no room.
     FullDisk,
+    /// The disk takes its time.
+    SlowDisk,
     /// The wall clock steps.
     Clock { forward: bool },
     /// An operator has a replica of the shard take over.
@@ -65,7 +69,7 @@ impl Plan {
     pub(crate) fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed ^ 0x686f_6c64_6661_7374);
         let shape = shape(&mut chance);
-        let single = chance.one_in(3);
+        let single = shape.replicas > 0 && chance.one_in(3);
         let count = chance.between(2, if single { 5 } else { 12 });
         let faults = (0..count).map(|_| fault(&mut chance, &shape, single)).collect();
         Plan { seed, shape, single, faults }
@@ -83,9 +87,18 @@ fn shape(chance: &mut Chance) -> Shape {
         full_coverage: !chance.one_in(3),
         backlog: pick(chance, &[16 << 10, 1 << 20]),
     };
+    // Most are small: a larger one costs by the square of its size.
+    let primaries = if chance.one_in(6) { chance.between(4, 10) as usize } else { 3 };
+    let replicas = match chance.between(0, 16) {
+        0 => 0,
+        1..=10 => 1,
+        11..=14 => 2,
+        _ => 3,
+    };
     Shape {
-        primaries: 3,
-        replicas: if chance.one_in(4) { 2 } else { 1 },
+        primaries,
+        replicas,
+        spare: if chance.one_in(4) { chance.between(1, primaries as u64) as usize } else { 0 },
         clients: 2,
         latency: pick(chance, &[Span::micros(200), Span::millis(2), Span::millis(20)]),
         mail: pick(chance, &[Span::micros(50), Span::millis(2), Span::millis(20)]),
@@ -97,7 +110,7 @@ fn shape(chance: &mut Chance) -> Shape {
 fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
     let flip = |chance: &mut Chance| chance.one_in(2);
     let timeout = shape.settings.node_timeout;
-    let kind = match chance.between(0, if single { 5 } else { 17 }) {
+    let kind = match chance.between(0, if single { 5 } else { 19 }) {
         4 if single => Kind::Handover { force: false },
         15 | 16 => Kind::Handover { force: flip(chance) },
         0 | 1 => Kind::Kill { dump: flip(chance), writes: chance.between(0, 12) },
@@ -108,10 +121,13 @@ fn fault(chance: &mut Chance, shape: &Shape, single: bool) -> Fault {
         10 => Kind::Reset,
         11 | 12 => Kind::Crash,
         13 => Kind::FullDisk,
+        17 => Kind::Slow,
+        18 => Kind::SlowDisk,
         _ => Kind::Clock { forward: flip(chance) },
     };
     let replica = (!single || chance.one_in(4)) && chance.one_in(3);
-    let replica = replica.then(|| chance.between(0, shape.replicas as u64) as usize);
+    let most = shape.replicas as u64 + u64::from(shape.spare > 0);
+    let replica = replica.then(|| chance.between(0, most.max(1)) as usize);
     // A supervisor starts a killed process again after a while.
     let lasts = match kind {
         Kind::Kill { .. } => pick(chance, &[50, 100, 300, 1000, 5000]),
@@ -131,10 +147,12 @@ impl fmt::Display for Plan {
         let (shape, settings) = (&self.shape, &self.shape.settings);
         writeln!(
             f,
-            "{} primaries with {} replicas each, node-timeout {} ms, save '{}', full coverage {}, \
-             backlog {} KiB,\nlinks up to {} us, mail up to {} us, {} clients resting up to {} ms",
+            "{} primaries with {} replicas each and {} more, node-timeout {} ms, save '{}', full \
+             coverage {}, backlog {} KiB,\nlinks up to {} us, mail up to {} us, {} clients resting \
+             up to {} ms",
             shape.primaries,
             shape.replicas,
+            shape.spare,
             settings.node_timeout,
             settings.save,
             settings.full_coverage,
@@ -164,9 +182,11 @@ impl fmt::Display for Fault {
             Kind::Cut { shard: false, client: false } => "cut off alone",
             Kind::HalfOpen { inward: true } => "lose all packets to",
             Kind::HalfOpen { inward: false } => "lose all packets from",
+            Kind::Slow => "slow the links of",
             Kind::Reset => "reset the streams of",
             Kind::Crash => "crash the machine of",
             Kind::FullDisk => "fill the disk of",
+            Kind::SlowDisk => "slow the disk of",
             Kind::Handover { force: true } => "have a replica take over, without asking",
             Kind::Handover { force: false } => "have a replica take over from",
             Kind::Clock { forward: true } => "step the clock forward at",

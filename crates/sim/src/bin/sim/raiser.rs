@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::LazyLock;
 use wire::slot::{SLOTS, slot};
 use wire::value::Value;
 
@@ -28,7 +29,9 @@ pub(crate) fn key(client: usize, tag: usize) -> String {
 
 /// The slot of a tag.
 pub(crate) fn slot_of(tag: usize) -> u16 {
-    slot(key(0, tag).as_bytes())
+    static SLOTS_OF: LazyLock<Vec<u16>> =
+        LazyLock::new(|| (0..TAGS).map(|tag| slot(key(0, tag).as_bytes())).collect());
+    SLOTS_OF[tag]
 }
 
 /// A write that was acknowledged.

@@ -45,6 +45,7 @@ fn deployment(line: &str) -> Outcome<(u64, Shape)> {
     let mut shape = Shape {
         primaries: 3,
         replicas: 1,
+        spare: 0,
         clients: 2,
         latency: Span::micros(500),
         mail: Span::micros(50),
@@ -63,6 +64,7 @@ fn deployment(line: &str) -> Outcome<(u64, Shape)> {
             "seed" => seed = number()?,
             "primaries" => shape.primaries = number()?.clamp(1, 20) as usize,
             "replicas" => shape.replicas = number()?.min(4) as usize,
+            "spare" => shape.spare = number()?.min(20) as usize,
             "node-timeout" => shape.settings.node_timeout = number()?,
             "save" => shape.settings.save = value.replace(',', " "),
             "full-coverage" => shape.settings.full_coverage = value == "yes",

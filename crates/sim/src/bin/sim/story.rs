@@ -29,12 +29,14 @@ struct Trouble {
     until: u64,
     kind: Kind,
     server: usize,
-    /// Pairs of hosts that were cut, in this direction.
+    /// Pairs of hosts that were cut, or slowed, in this direction.
     cuts: Vec<(HostId, HostId)>,
 }
 
 /// A process that is to die while it writes dies anyway after this long.
 const SOON: Span = Span::millis(100);
+/// How many times longer a slow link or disk takes.
+const SLOWER: u64 = 20;
 /// How far the wall clock steps.
 const STEP: i64 = 20_000_000;
 
@@ -112,6 +114,7 @@ impl Story {
         d.world.note(&format!("server {server}: {fault}"));
         let (host, node) = (d.servers[server].host, d.servers[server].node);
         let mut cuts = Vec::new();
+        let mut slowed = Vec::new();
         match fault.kind {
             Kind::Kill { dump, writes } => {
                 if writes > 0 {
@@ -130,12 +133,14 @@ impl Story {
                 cuts = between(d, &[host]);
                 cuts.retain(|(from, _)| (*from == host) != inward);
             }
+            Kind::Slow => slowed = between(d, &[host]),
             Kind::Reset => {
                 let hosts: Vec<HostId> = d.hosts().filter(|other| *other != host).collect();
                 hosts.into_iter().for_each(|other| d.world.reset(host, other));
             }
             Kind::Crash => d.crash(server),
             Kind::FullDisk => d.world.fill_disk(host, true),
+            Kind::SlowDisk => d.world.slow_disk(host, SLOWER),
             Kind::Handover { force } => {
                 let replica = d.replicas(server).first().copied();
                 let words = if force { "CLUSTER FAILOVER FORCE" } else { "CLUSTER FAILOVER" };
@@ -144,6 +149,8 @@ impl Story {
             Kind::Clock { forward } => d.world.step_clock(host, if forward { STEP } else { -STEP }),
         }
         cuts.iter().for_each(|(from, to)| d.world.cut_one_way(*from, *to));
+        slowed.iter().for_each(|(from, to)| d.world.link(*from, *to).latency *= SLOWER);
+        cuts.extend(slowed);
         let until = d.world.time() + fault.lasts.0;
         self.troubles.push(Trouble { until, kind: fault.kind, server, cuts });
         Ok(())
@@ -159,18 +166,28 @@ impl Story {
                 d.world.resume(node);
             }
             Kind::Crash => d.power_on(server),
+            Kind::SlowDisk => {
+                let host = d.servers[server].host;
+                d.world.slow_disk(host, 1);
+            }
             Kind::FullDisk => {
                 let host = d.servers[server].host;
                 d.world.fill_disk(host, false);
             }
             Kind::Cut { .. } | Kind::HalfOpen { .. } => self.heal(&trouble.cuts),
+            Kind::Slow => {
+                for (from, to) in &trouble.cuts {
+                    d.world.link(*from, *to).latency /= SLOWER;
+                }
+            }
             Kind::Reset | Kind::Clock { .. } | Kind::Handover { .. } => {}
         }
     }
 
     /// Joins what was cut, unless another fault cuts it as well.
     fn heal(&mut self, cuts: &[(HostId, HostId)]) {
-        let others: Vec<_> = self.troubles.iter().flat_map(|t| t.cuts.clone()).collect();
+        let cutting = self.troubles.iter().filter(|trouble| trouble.kind != Kind::Slow);
+        let others: Vec<_> = cutting.flat_map(|t| t.cuts.clone()).collect();
         for cut in cuts.iter().filter(|cut| !others.contains(cut)) {
             let back = others.contains(&(cut.1, cut.0));
             self.deployment.world.heal(cut.0, cut.1);

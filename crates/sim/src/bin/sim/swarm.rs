@@ -183,6 +183,8 @@ mod tests {
             285_098_230_500_756,
             // Voters gave a lease to a primary that came back between their votes and the claim.
             340_984_126_200_876,
+            // A replica migrated to a primary that was one no more, again and again.
+            50_002_453,
         ];
         for &seed in SEEDS {
             let plan = Plan::new(seed);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 
-/// `cluster-node-timeout` of all nodes, in milliseconds.
+/// `cluster-node-timeout` of clusters of several makes, in milliseconds.
 pub(super) const NODE_TIMEOUT: u16 = 3000;
 
 /// One node of it.
@@ -23,6 +23,10 @@ pub(super) struct Cluster {
     pub(super) nodes: Vec<Node>,
     /// The port of the next node.
     next: u16,
+    /// `cluster-node-timeout` of all nodes, in milliseconds.
+    timeout: u16,
+    /// How many nodes began as primaries with slots.
+    pub(super) shards: usize,
 }
 
 /// What a node says of another, as far as all must agree: whom it follows and its slots.
@@ -39,8 +43,24 @@ impl Cluster {
         primaries: &[Kind],
         replicas: &[(Kind, usize)],
     ) -> Result<Self> {
+        Self::start_with(programs, NODE_TIMEOUT, primaries, replicas)
+    }
+
+    /// The same with another node-timeout.
+    pub(super) fn start_with(
+        programs: &Programs,
+        timeout: u16,
+        primaries: &[Kind],
+        replicas: &[(Kind, usize)],
+    ) -> Result<Self> {
         let next = free_ports(primaries.len() + replicas.len() + 6)?;
-        let mut cluster = Self { programs: programs.clone(), nodes: Vec::new(), next };
+        let mut cluster = Self {
+            programs: programs.clone(),
+            nodes: Vec::new(),
+            next,
+            timeout,
+            shards: primaries.len(),
+        };
         let kinds = primaries.iter().chain(replicas.iter().map(|(kind, _)| kind));
         for kind in kinds {
             cluster.add(*kind)?;
@@ -67,7 +87,8 @@ impl Cluster {
 
     /// Starts one more node, which knows nobody; its index.
     pub(super) fn add(&mut self, kind: Kind) -> Result<usize> {
-        let member = Member::start_at(&self.programs, kind, self.next, &directives())?;
+        let timeout = self.timeout.to_string();
+        let member = Member::start_at(&self.programs, kind, self.next, &directives(&timeout))?;
         self.next += 1;
         let id = until("it knows its name", || {
             Ok(Some(member.talk()?.ask("CLUSTER MYID")?).filter(|id| id.len() == 40))
@@ -95,8 +116,8 @@ impl Cluster {
 
     /// Starts a node that was killed again, with the data it has.
     pub(super) fn again(&mut self, node: usize) -> Result<()> {
-        let programs = self.programs.clone();
-        self.nodes[node].member.again_here(&programs, &directives())
+        let (programs, timeout) = (self.programs.clone(), self.timeout.to_string());
+        self.nodes[node].member.again_here(&programs, &directives(&timeout))
     }
 
     /// `master` or `slave`.
@@ -234,12 +255,12 @@ impl Cluster {
 }
 
 /// What all nodes are told besides.
-fn directives() -> Vec<&'static str> {
-    vec![
+fn directives(timeout: &str) -> [&str; 6] {
+    [
         "--cluster-enabled",
         "yes",
         "--cluster-node-timeout",
-        "3000",
+        timeout,
         "--repl-ping-replica-period",
         "10",
     ]

@@ -4,6 +4,7 @@ use crate::deployment::{Deployment, Outcome};
 use crate::raiser::{TAGS, key, slot_of};
 use machine::Span;
 use sim::desk::show;
+use std::collections::BTreeSet;
 
 /// How long replicas may take to catch up with a primary that nobody writes to.
 const BOUND: Span = Span::secs(30);
@@ -16,12 +17,13 @@ pub(crate) fn replicas_are_equal(deployment: &mut Deployment) -> Outcome<()> {
         // Replicas answer only those who do not mind old data.
         deployment.ask(server, "READONLY");
     }
+    let mut quiet = BTreeSet::new();
     for tag in 0..TAGS {
         let slot = slot_of(tag);
         deployment.wait("a writer in quiet", BOUND, |d| d.writer(slot).is_some())?;
         let primary = deployment.writer(slot).unwrap_or_default();
         let replicas = deployment.replicas(primary);
-        if tag < deployment.shape.primaries {
+        if quiet.insert(primary) {
             deployment.wait("replicas catch up", BOUND, |d| caught_up(d, primary, &replicas))?;
         }
         for client in 0..deployment.clients.len() {
