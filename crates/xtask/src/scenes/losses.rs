@@ -160,7 +160,10 @@ fn lose_pair(place: &mut Place<'_>) -> Result<()> {
     }
     place.stage.fact("a pair is lost", format!("{DOWN}; MOVED to the dead"));
     coverage(place, "yes")?;
-    down(place, &left)?;
+    if place.stage.side == Side::Ours {
+        // Redis's looks again only when something else happens.
+        down(place, &left)?;
+    }
     come_back(place, [primary, replica])
 }
 

@@ -63,8 +63,11 @@ impl Node {
     }
 }
 
-/// The lines of CLUSTER NODES.
+/// The lines of CLUSTER NODES; none of a node that does not answer while it loads.
 pub(crate) fn read(text: &str) -> Result<Vec<Node>> {
+    if text.starts_with("LOADING ") {
+        return Ok(Vec::new());
+    }
     text.lines().map(Node::read).collect()
 }
 
