@@ -100,13 +100,7 @@ impl Cluster {
         // It never moves back while its links stand, but a link may have died.
         if lease != self.grants.last {
             if lease == Lease(None) && self.members.me().is_voter() {
-                let (granted, quorum) = (self.grants.granted.len(), self.quorum());
-                let refused = self.grants.refused.len();
-                let text = "The lease has run out: voters needed";
-                out.log(
-                    Level::Notice,
-                    format_args!("{text} {quorum}, answered {granted}, of them withheld {refused}"),
-                );
+                self.log_end_of_lease(out);
             }
             self.grants.last = lease;
             self.tell(ToNode::Lease(lease), out);
@@ -115,6 +109,17 @@ impl Cluster {
         if lease == Lease(None) && young && self.members.me().is_voter() {
             self.clock.arm(now.mono + AGAIN);
         }
+    }
+
+    fn log_end_of_lease(&self, out: &mut Out) {
+        let voters = || self.members.others().filter(|(_, member)| member.is_voter());
+        let refused = voters().filter(|(key, _)| self.grants.refused.contains(key)).count();
+        let (others, quorum) = (voters().count(), self.quorum());
+        let text = "The lease has run out: it takes";
+        out.log(
+            Level::Notice,
+            format_args!("{text} {quorum} voters; of {others} others {refused} have withheld it"),
+        );
     }
 
     /// A new primary asks those who have not acknowledged its claim: they were saving it.
@@ -137,8 +142,7 @@ impl Cluster {
         if !me.is_voter() || !self.voice.said.primary || self.is_hollow() {
             return None;
         }
-        let size = self.members.voters();
-        let quorum = size / 2 + 1;
+        let (size, quorum) = (self.members.voters(), self.quorum());
         let voter = |key: &Key| self.members.get(*key).is_some_and(|m| m.is_voter());
         let acknowledged = &self.grants.acknowledged;
         let acknowledged = acknowledged.iter().filter(|key| voter(key)).count();
@@ -174,7 +178,7 @@ impl Cluster {
     pub(crate) fn grants_lease(&self, now: Now, sender: Key, header: &Header) -> bool {
         let Some(member) = self.members.get(sender) else { return false };
         let waits = member.trust.withheld_until.is_some_and(|until| now.mono < until);
-        let unsaved = self.store.is_behind();
+        let unsaved = self.store.is_behind(now.mono, Span(self.config.timeout().0 / 2));
         member.is_primary()
             && !waits
             && !crate::receive::is_hollow(header)
@@ -209,8 +213,13 @@ impl Cluster {
     pub(crate) fn withhold_from(&mut self, now: Now, sender: Key, owner: Option<Key>) {
         let Some(old) = owner.and_then(|key| self.members.get(key)) else { return };
         let heard = old.times.heard.unwrap_or(self.clock.started).max(self.clock.started);
-        let until = heard + self.config.timeout();
-        let gone = old.gone.is_held();
+        // While the old owner had to wait for the one before, we were no ground for its own lease.
+        let inherited = old.trust.withheld_until.filter(|until| now.mono < *until);
+        let (until, of) = match inherited {
+            Some(until) => (until, old.trust.successor_of),
+            None => (heard + self.config.timeout(), owner),
+        };
+        let gone = inherited.is_none() && old.gone.is_held();
         // Our vote for another replica of the old owner may still elect it, over the new owner.
         let rival = old.trust.voted.filter(|(_, candidate)| {
             let new = self.members.get(sender).map(|new| new.id);
@@ -222,8 +231,8 @@ impl Cluster {
             return;
         }
         new.trust.voted = rival.or(new.trust.voted);
-        if !gone && now.mono < until {
-            new.trust.successor_of = owner;
+        if !gone && now.mono < until && new.trust.withheld_until.is_none_or(|other| other < until) {
+            new.trust.successor_of = of;
             new.trust.withheld_until = Some(until);
         }
     }

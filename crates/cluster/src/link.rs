@@ -145,17 +145,20 @@ impl Cluster {
         self.links.open.insert(conn, link(now, None, peer));
     }
 
-    /// Someone names himself over a link to us. A member keeps one: an older one is what a crash of
-    /// its host has left, and would hide that the member's links have ended. A MEET may come over
-    /// a second one that its sender closes itself.
+    /// Someone names himself over a link to us. A member keeps the youngest: an older one is what a
+    /// crash of its host has left, and would hide that the member's links have ended. A MEET may
+    /// come over a second one that its sender closes itself.
     pub(crate) fn said_by(&mut self, conn: ConnId, id: NodeId, body: &Body, out: &mut Out) {
         let ping = matches!(body, Body::Touch { touch: Touch::Ping, .. });
         if !self.links.said_by(conn, id) || !ping {
             return;
         }
-        let left = |(other, link): &(ConnId, &Link)| *other != conn && link.from == Some(id);
-        let left: Vec<ConnId> = self.links.iter().filter(left).map(|(conn, _)| conn).collect();
-        for conn in left {
+        let of_it = self.links.iter().filter(|(_, link)| link.from == Some(id));
+        let mut of_it: Vec<(Instant, ConnId)> =
+            of_it.map(|(conn, link)| (link.stands, conn)).collect();
+        of_it.sort();
+        of_it.pop();
+        for (_, conn) in of_it {
             self.links.open.remove(&conn);
             out.close(conn);
         }

@@ -100,7 +100,7 @@ impl Cluster {
             }
             _ => {
                 out.log(Level::Warning, format_args!("Manual failover user request accepted."));
-                self.ask_to_pause(out);
+                self.ask_to_pause(now, out);
                 if !self.data.linked {
                     self.tell(ToNode::Tell, out);
                 }
@@ -110,12 +110,13 @@ impl Cluster {
     }
 
     /// Asks our primary to stop its writers, unless they would wait in vain: while we do not have
-    /// its data.
-    fn ask_to_pause(&mut self, out: &mut Out) {
+    /// its data. From then on there is as much time as if it had been asked at once.
+    fn ask_to_pause(&mut self, now: Now, out: &mut Out) {
         let Some((_, primary)) = self.members.my_primary() else { return };
         let Some(conn) = primary.conn().filter(|_| self.data.linked) else { return };
         let Some(wish) = self.manual.wish.as_mut().filter(|wish| !wish.asked) else { return };
         wish.asked = true;
+        wish.until = now.mono + TIMEOUT;
         let packet = self.packet(Body::ManualStart);
         self.send(conn, &packet, out);
     }
@@ -152,7 +153,8 @@ impl Cluster {
         let ours = self.members.my_primary().is_some_and(|(key, _)| key == from);
         let paused = header.packet_flags[0] & packet_flag::PAUSED != 0;
         let Some(wish) = self.manual.wish.as_mut().filter(|_| ours && paused) else { return };
-        if wish.offset.is_none() {
+        // It may have stopped for somebody else, and go on any moment.
+        if wish.asked && wish.offset.is_none() {
             let offset = header.offset;
             wish.offset = Some(offset);
             out.log(
@@ -167,7 +169,7 @@ impl Cluster {
 
     /// Looks whether we have applied all there is.
     pub(crate) fn advance_manual(&mut self, now: Now, out: &mut Out) {
-        self.ask_to_pause(out);
+        self.ask_to_pause(now, out);
         let Some(wish) = self.manual.wish.as_mut().filter(|wish| !wish.ready) else { return };
         match wish.offset {
             Some(offset) if offset == self.data.offset => {

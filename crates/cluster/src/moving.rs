@@ -144,6 +144,9 @@ impl Cluster {
         if self.slots.owner(slot) != Some(key) {
             self.slots.set(slot, Some(key), &mut self.members);
             self.changed_config();
+            if key != me {
+                self.store.slot_moved(now.mono);
+            }
         }
         let name = self.members.get(key).map(|member| member.id);
         if let Some(id) = name

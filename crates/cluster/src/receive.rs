@@ -180,9 +180,8 @@ impl Cluster {
                 let was_primary = member.is_primary();
                 // An unknown primary's name is kept back until gossip brings it.
                 let known = self.members.key(primary).is_some();
+                self.hand_on_vote(key, primary);
                 let Some(member) = self.members.get_mut(key) else { return };
-                // What we voted about has come true; should it be a primary again, it is a new one.
-                member.trust.voted = None;
                 if was_primary || known && member.primary != Some(primary) {
                     member.become_replica(Some(primary).filter(|_| known));
                     self.changed_config();
@@ -193,6 +192,19 @@ impl Cluster {
                 }
                 self.conceded(key);
             }
+        }
+    }
+
+    /// `old` is a replica of `primary` now: what we voted about has come true, or may yet befall its
+    /// successor. Should it be a primary again, it is a new one.
+    fn hand_on_vote(&mut self, old: Key, primary: NodeId) {
+        let voted = self.members.get_mut(old).and_then(|member| member.trust.voted.take());
+        let Some((_, candidate)) = voted else { return };
+        let follows = self.members.get(candidate).and_then(|rival| rival.primary);
+        let decided = self.members.key(primary) == Some(candidate) || follows == Some(primary);
+        let successor = self.members.key(primary).and_then(|key| self.members.get_mut(key));
+        if let Some(successor) = successor.filter(|_| !decided && follows.is_some()) {
+            successor.trust.voted = voted;
         }
     }
 

@@ -147,6 +147,8 @@ impl Cluster {
                 self.changed_config();
                 if elected {
                     self.store.claimed = self.store.target();
+                } else {
+                    self.store.slot_moved(now.mono);
                 }
             }
         }

@@ -6,7 +6,8 @@ use crate::nodes_conf::{parse, render};
 use alloc::format;
 use alloc::vec::Vec;
 use machine::{
-    Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Level, Now, OpenMode, Out, Ticket,
+    Action, FileError, FileErrorKind, FileId, FileOp, FileOutput, Instant, Level, Now, OpenMode,
+    Out, Span, Ticket,
 };
 
 /// Ids of files that the control plane opens are this and the next.
@@ -32,6 +33,16 @@ enum Step {
     Saving(Ticket, u64, u64),
 }
 
+/// Slots that were moved, and that the file does not hold as it should.
+#[derive(Debug)]
+struct Moved {
+    /// Since when the oldest of them waits for this version.
+    since: Instant,
+    first: u64,
+    /// The version that holds all of them.
+    last: u64,
+}
+
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
@@ -47,9 +58,10 @@ pub(crate) struct Store {
     version: u64,
     /// The version the file holds.
     pub(crate) saved: u64,
-    /// The version that holds the last claim of somebody who was elected. A slot that is moved is
-    /// given away by an owner who knows: should we forget that, nobody else takes it for his.
+    /// The version that holds the last claim of somebody who was elected.
     pub(crate) claimed: u64,
+    /// Slots have changed hands otherwise.
+    moved: Option<Moved>,
     /// The newest epoch the file holds: none above it is spoken of.
     pub(crate) durable_epoch: u64,
 }
@@ -60,9 +72,34 @@ impl Store {
         self.version + u64::from(self.dirty)
     }
 
-    /// Whether the file does not hold yet who was elected.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.claimed > self.saved
+    /// Whether the file does not hold yet who was elected, or for longer than `patience` not who
+    /// was given a slot. Slots are moved one after the other, and the file is always a little
+    /// behind; whoever gives one away knows of that, so that not much depends on us.
+    pub(crate) fn is_behind(&self, now: Instant, patience: Span) -> bool {
+        let late = |moved: &Moved| now.since(moved.since) > patience;
+        self.claimed > self.saved || self.moved.as_ref().is_some_and(late)
+    }
+
+    /// Somebody has been given a slot.
+    pub(crate) fn slot_moved(&mut self, now: Instant) {
+        let last = self.target();
+        match &mut self.moved {
+            Some(moved) => moved.last = last,
+            None => self.moved = Some(Moved { since: now, first: last, last }),
+        }
+    }
+
+    /// The file holds this version.
+    fn holds(&mut self, now: Instant, version: u64) {
+        self.saved = version;
+        self.moved = self.moved.take().and_then(|moved| match moved {
+            Moved { last, .. } if last <= version => None,
+            // What has come since then has not waited longer than for this save.
+            Moved { first, last, .. } if first <= version => {
+                Some(Moved { since: now, first: last, last })
+            }
+            moved => Some(moved),
+        });
     }
 
     fn awaits(&self) -> Option<Ticket> {
@@ -116,7 +153,7 @@ impl Cluster {
             }
             (Step::Reading(_), Ok(FileOutput::Bytes(text))) => self.load(now, &text, out),
             (Step::Saving(_, version, epoch), Ok(_)) => {
-                self.store.saved = version;
+                self.store.holds(now.mono, version);
                 self.store.durable_epoch = self.store.durable_epoch.max(epoch);
             }
             (Step::Saving(..), Err(why)) => {

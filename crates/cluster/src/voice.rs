@@ -120,8 +120,6 @@ impl Cluster {
                 if !lost.is_empty() {
                     self.after_apply_only(Then::Leave(lost));
                 }
-                // What we have again is not lost, although it will be said only later.
-                self.voice.lost = self.voice.lost.without(&said.slots);
                 self.voice.last = said.clone();
                 self.after_apply(Then::Say(said));
             }
@@ -155,6 +153,10 @@ impl Cluster {
         match then {
             Then::Say(said) => {
                 let promoted = said.primary && !self.voice.said.primary;
+                // What this leaves out as well need not be left out any more; should we have it
+                // again, a later word says so.
+                let kept = self.voice.lost.without(&said.slots);
+                self.voice.lost = self.voice.lost.without(&kept);
                 self.voice.said = said;
                 self.broadcast_pong(now, out);
                 if promoted {

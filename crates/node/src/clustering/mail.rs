@@ -25,10 +25,12 @@ impl Node {
         match *message {
             ToNode::Topology(topology) => {
                 let generation = topology.generation;
-                let began = topology.serves() && !clustering.serves();
+                let (served, serves) = (clustering.serves(), topology.serves());
                 clustering.show(topology);
-                if began && !clustering.lease.allows(now.mono) {
+                if serves && !served && !clustering.lease.allows(now.mono) {
                     self.clients.pause.await_lease(now.mono + LEASE_COMES);
+                } else if served && !serves {
+                    self.clients.pause.lease_settled();
                 }
                 clustering.tell(ToCluster::Applied { generation }, out);
             }
@@ -163,7 +165,7 @@ impl Node {
         let offset = if replica && data_age_ms.is_none() { 0 } else { self.replication.end() };
         let state = ToCluster::State {
             offset,
-            linked: self.replication.link.as_ref().is_none_or(|link| link.is_following()),
+            linked: self.replication.link.as_ref().is_some_and(|link| link.is_following()),
             data_age_ms,
             empty: self.data.keyspace.is_empty(),
         };
