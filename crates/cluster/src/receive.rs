@@ -195,8 +195,8 @@ impl Cluster {
         }
     }
 
-    /// `old` is a replica of `primary` now: what we voted about has come true, or may yet befall its
-    /// successor. Should it be a primary again, it is a new one.
+    /// `old` is a replica of `primary` now: what we voted about has come true, or may yet befall
+    /// its successor. Should it be a primary again, it is a new one.
     fn hand_on_vote(&mut self, old: Key, primary: NodeId) {
         let voted = self.members.get_mut(old).and_then(|member| member.trust.voted.take());
         let Some((_, candidate)) = voted else { return };
