@@ -59,7 +59,8 @@ impl Exceptions {
     pub(crate) fn write(&self) -> Result<()> {
         let mut text = String::from(
             "# Tests of Redis 7.0.15 that may fail, and why: `file | test | reason`.\n\
-             # `cargo xtask conformance --shrink` takes off what passes. Nothing is added for a file that stands here.\n",
+             # `cargo xtask conformance --shrink` takes off what passes. Nothing is added for a \
+             file that stands here.\n",
         );
         for ((file, test), reason) in &self.reasons {
             text += &format!("{file} | {test} | {reason}\n");
