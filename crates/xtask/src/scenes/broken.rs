@@ -76,9 +76,10 @@ impl<'s> Play<'s> {
             "reshard --from {} --to {} --slots 1 --pipeline 1 --timeout {timeout_ms} --yes {}",
             source.id,
             target.id,
-            self.place.address(6379)
+            self.place.address(from)
         );
-        let mut command = self.place.tool_command(&line)?;
+        // On the source's host: when the hosts are cut off, it waits for MIGRATE and nothing else.
+        let mut command = self.place.tool_command(host(from), &line)?;
         let tool = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
         let moving = Moving { tool, line, from, to };
         until("some keys have gone", || Ok(self.count(to)? > 0))?;
