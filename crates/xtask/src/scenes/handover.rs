@@ -3,16 +3,16 @@
 
 use super::Scene;
 use super::checker::Check;
-use super::stage::{PORTS, Side, Stage, covered, until};
+use super::stage::{PORTS, Stage, covered, until};
 use super::view::{linked, nodes, only_replica};
 use anyhow::{Context, Result, ensure};
-use std::time::{Duration, Instant};
 
 pub(crate) const SCENE: Scene = Scene {
     name: "R21",
     what: "manual failover, upgrade",
-    better: &["the check saw"],
-    compares: false,
+    better: &[],
+    // Redis's takes a role back, or gives up, when it is handed over again so soon.
+    compares: true,
     run,
 };
 
@@ -25,8 +25,6 @@ const STORY: [&str; 6] = [
     "Starting a failover election for epoch ",
     "Failover election won: I'm the new master.",
 ];
-
-const GIVES_UP: Duration = Duration::from_secs(7);
 
 fn run(stage: &mut Stage) -> Result<()> {
     stage.cluster()?;
@@ -44,30 +42,16 @@ fn run(stage: &mut Stage) -> Result<()> {
     }
     covered()?;
     stage.fact("upgraded", "all six");
-    let (seen, longest, code) = check.end()?;
-    println!("  {seen:?}, away for {longest} s");
-    ensure!(seen.lost == 0 && code == 0, "rc {code}: {seen:?}");
-    ensure!(seen.is_clean() || stage.side == Side::Real, "away for {longest} s: {seen:?}");
-    stage.fact("the check saw", if seen.is_clean() { "nothing" } else { "errors" });
-    Ok(())
+    check.end_clean().context("the check")
 }
 
 /// The replica takes over, and the primary follows it.
 fn hand_over(stage: &Stage, from: u16, to: u16) -> Result<()> {
     linked(stage, to)?;
-    let mut begin = 0;
-    let mut asked = None;
-    until("the roles have changed", || {
-        // Redis's may lose the link to its primary meanwhile, and gives up after five seconds.
-        let again = |at: &Instant| stage.side == Side::Real && at.elapsed() > GIVES_UP;
-        if asked.as_ref().is_none_or(again) {
-            begin = stage.log(to)?.len();
-            let said = stage.say(to, "cluster failover")?;
-            ensure!(said == "OK", "{said}");
-            asked = Some(Instant::now());
-        }
-        Ok(stage.say(to, "role")?.starts_with("master"))
-    })?;
+    let begin = stage.log(to)?.len();
+    let said = stage.say(to, "cluster failover")?;
+    ensure!(said == "OK", "{said}");
+    until("the roles have changed", || Ok(stage.say(to, "role")?.starts_with("master")))?;
     linked(stage, from)?;
     let log = stage.log(to)?;
     let offsets = told(log.get(begin..).unwrap_or_default())?;

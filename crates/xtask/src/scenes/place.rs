@@ -72,13 +72,13 @@ impl<'s> Place<'s> {
         self.stage.sh(&format!("{}{}", self.lan.at(Host::A), self.stage.trib(line)))
     }
 
-    /// The same as a program, not yet started.
-    pub(crate) fn tool_command(&self, line: &str) -> Result<Command> {
+    /// The same as a program, not yet started, on another host.
+    pub(crate) fn tool_command(&self, host: Host, line: &str) -> Result<Command> {
         let typed = self.stage.trib(line);
         let mut words = typed.split(' ');
         let mut program = self.stage.program(self.stage.side, words.next().context("a program")?);
         program.args(words);
-        Ok(self.lan.command(Host::A, &program))
+        Ok(self.lan.command(host, &program))
     }
 
     /// `redis-cli` with a server, typed on its own host.
