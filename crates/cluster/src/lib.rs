@@ -35,6 +35,7 @@ mod receive;
 mod slots;
 mod store;
 pub mod topology;
+mod traffic;
 mod voice;
 
 pub use cluster::Cluster;
@@ -42,3 +43,4 @@ pub use config::{Announce, Config, Setup};
 pub use link::TOKENS;
 pub use store::FILES;
 pub use topology::{NodeId, NodeView, Topology};
+pub use traffic::Traffic;

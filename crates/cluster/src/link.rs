@@ -4,6 +4,7 @@ use crate::NodeId;
 use crate::cluster::Cluster;
 use crate::health::Busy;
 use crate::members::{Key, Way};
+use crate::traffic::Traffic;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -61,6 +62,7 @@ pub(crate) struct Links {
     open: BTreeMap<ConnId, Link>,
     calls: BTreeMap<Token, Call>,
     count: u64,
+    pub(crate) traffic: Traffic,
 }
 
 impl Links {
@@ -303,6 +305,7 @@ impl Cluster {
             let limit = if self.is_stranger(conn) { STRANGERS_PACKET } else { PACKET };
             match frame(&bytes[at..], limit) {
                 Ok(Some(length)) if bytes.len() - at >= length => {
+                    self.links.traffic.received(&bytes[at..at + length]);
                     let packet = decode(&bytes[at..at + length]);
                     at += length;
                     match packet {
@@ -351,6 +354,7 @@ impl Cluster {
                     "Freeing outbound cluster link: {waiting} bytes wait, the limit is {limit}"
                 ),
             );
+            self.links.traffic.overfull();
             return match self.links.get(conn).and_then(|link| link.to) {
                 Some(key) => self.unlink(key, out),
                 None => out.close(conn),
@@ -358,6 +362,7 @@ impl Cluster {
         }
         let mut bytes = Vec::new();
         encode(packet, &mut bytes);
+        self.links.traffic.sent(&bytes);
         out.queue(conn, &bytes);
     }
 

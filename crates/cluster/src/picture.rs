@@ -78,6 +78,7 @@ impl Cluster {
             hollow: self.is_hollow(),
             size: self.health.size,
             last_vote_epoch: self.store.epochs.last_vote,
+            traffic: self.links.traffic,
         }
     }
 

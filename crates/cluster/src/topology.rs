@@ -1,5 +1,6 @@
 //! The cluster as one node sees it: an immutable picture, replaced whole.
 
+use crate::traffic::Traffic;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -146,6 +147,8 @@ pub struct Topology {
     pub size: usize,
     /// Epoch of the last vote.
     pub last_vote_epoch: u64,
+    /// `cluster_stats_messages_*`.
+    pub traffic: Traffic,
 }
 
 impl Topology {
@@ -161,6 +164,7 @@ impl Topology {
             hollow: false,
             size: 0,
             last_vote_epoch: 0,
+            traffic: Traffic::default(),
         }
     }
 

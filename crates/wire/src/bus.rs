@@ -11,7 +11,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 
-pub use decode::{decode, frame};
+pub use decode::{decode, frame, packet_type};
 pub use encode::encode;
 pub use slots::SlotSet;
 

@@ -160,5 +160,7 @@ fn info(topology: &Topology) -> String {
         ("cluster_current_epoch", topology.current_epoch.to_string()),
         ("cluster_my_epoch", my_epoch.to_string()),
     ];
-    fields.iter().map(|(name, value)| format!("{name}:{value}\r\n")).collect()
+    let fields = fields.into_iter().map(|(name, value)| (name.to_string(), value));
+    let all = fields.chain(topology.traffic.fields());
+    all.map(|(name, value)| format!("{name}:{value}\r\n")).collect()
 }

@@ -7,6 +7,11 @@ use super::{
 use alloc::string::String;
 use alloc::vec::Vec;
 
+/// The number of a packet's type, whatever else is in it; one that there is not if it is too short.
+pub fn packet_type(packet: &[u8]) -> u16 {
+    packet.get(at::KIND..at::KIND + 2).map_or(u16::MAX, |kind| u16_at(kind, 0))
+}
+
 /// The length of the packet at the front, once it can be told. `limit` is the longest we hold.
 pub fn frame(bytes: &[u8], limit: usize) -> Result<Option<usize>, BusError> {
     let head = bytes.len().min(SIGNATURE.len());
