@@ -9,8 +9,13 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 use wire::slot::slot;
 
-pub(crate) const SCENE: Scene =
-    Scene { name: "R23", what: "a move is interrupted", better: &[], compares: false, run };
+pub(crate) const SCENE: Scene = Scene {
+    name: "R23",
+    what: "a move is interrupted",
+    better: &["the source is killed", "the target is killed"],
+    compares: false,
+    run,
+};
 
 /// Keys in the slot that is moved: moving them all one by one takes seconds.
 const KEYS: usize = 20_000;
