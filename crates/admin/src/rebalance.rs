@@ -41,7 +41,8 @@ pub struct Plan<'n> {
 pub fn plan<'p>(picture: &'p Picture, wish: &Wish) -> Result<Plan<'p>, String> {
     let mut weights: BTreeMap<&str, f32> = BTreeMap::new();
     for (begin, weight) in &wish.weights {
-        let node = picture.find_prefix(begin).filter(|node| node.is_primary());
+        // A replica's weight is taken and counts for nothing, as with redis-cli.
+        let node = picture.find_prefix(begin);
         let node = node.ok_or_else(|| format!("*** No such master node {begin}"))?;
         if !weight.is_finite() || *weight < 0.0 {
             return Err(format!("*** invalid input {begin}={weight}"));
