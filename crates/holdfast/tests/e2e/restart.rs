@@ -122,6 +122,21 @@ fn a_primary_that_was_killed_claims_no_more_than_its_file() {
     }
 }
 
+/// A primary, its replica and a replica of that, which hold the same.
+fn chain(of_ends: Program, of_middle: Program) -> [Server; 3] {
+    let [top, leaf] = [0, 1].map(|_| saving(of_ends, Home::new(), &[]));
+    let middle = saving(of_middle, Home::new(), &[]);
+    follow(&middle, top.port);
+    linked(&middle);
+    follow(&leaf, middle.port);
+    linked(&leaf);
+    under_writes(&top, || {});
+    settle(&top);
+    assert_equal(&middle, &top);
+    assert_equal(&leaf, &middle);
+    [top, middle, leaf]
+}
+
 #[test]
 fn the_middle_of_a_chain_starts_again() {
     for (of_ends, of_middle) in [
@@ -129,17 +144,7 @@ fn the_middle_of_a_chain_starts_again() {
         (Program::Redis, Program::Holdfast),
         (Program::Holdfast, Program::Holdfast),
     ] {
-        let top = saving(of_ends, Home::new(), &[]);
-        let middle = saving(of_middle, Home::new(), &[]);
-        let leaf = saving(of_ends, Home::new(), &[]);
-        follow(&middle, top.port);
-        linked(&middle);
-        follow(&leaf, middle.port);
-        linked(&leaf);
-        under_writes(&top, || {});
-        settle(&top);
-        assert_equal(&middle, &top);
-        assert_equal(&leaf, &middle);
+        let [top, middle, leaf] = chain(of_ends, of_middle);
         let to = top.port.to_string();
         let middle = saving(of_middle, end(middle), &["--replicaof", "127.0.0.1", &to]);
         under_writes(&top, || {
@@ -160,16 +165,7 @@ fn the_top_of_a_chain_starts_again() {
     for (of_ends, of_middle) in
         [(Program::Holdfast, Program::Redis), (Program::Redis, Program::Holdfast)]
     {
-        let [top, leaf] = [0, 1].map(|_| saving(of_ends, Home::new(), &[]));
-        let middle = saving(of_middle, Home::new(), &[]);
-        follow(&middle, top.port);
-        linked(&middle);
-        follow(&leaf, middle.port);
-        linked(&leaf);
-        under_writes(&top, || {});
-        settle(&top);
-        assert_equal(&middle, &top);
-        assert_equal(&leaf, &middle);
+        let [top, middle, leaf] = chain(of_ends, of_middle);
         let top = saving(of_ends, end(top), &[]);
         under_writes(&top, || {
             follow(&middle, top.port);
