@@ -1,7 +1,7 @@
 //! What we say of ourselves: only what the node has applied and the file holds.
 //!
-//! That we have lost slots is said as soon as the node has applied it: forgotten in a crash it does
-//! no harm, and whoever claims what is another's gets no lease.
+//! That we have lost slots is said as soon as the node has applied it: should we forget it in a
+//! crash, whoever knows the new owner gives us no lease for the old claim.
 
 use crate::cluster::Cluster;
 use crate::health::Busy;
@@ -155,8 +155,8 @@ impl Cluster {
                 let promoted = said.primary && !self.voice.said.primary;
                 // What this leaves out as well need not be left out any more; should we have it
                 // again, a later word says so.
-                let kept = self.voice.lost.without(&said.slots);
-                self.voice.lost = self.voice.lost.without(&kept);
+                let settled = self.voice.lost.without(&said.slots);
+                self.voice.lost = self.voice.lost.without(&settled);
                 self.voice.said = said;
                 self.broadcast_pong(now, out);
                 if promoted {
